@@ -1,0 +1,148 @@
+"""`symbolicate serve`: the HTTP API, with the worker's jobs inside itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import Any, NoReturn
+
+import click
+import uvicorn
+
+from symbolicate.config import Settings, from_env
+from symbolicate.errors import Unavailable
+from symbolicate.symbolicator import Symbolicator
+
+from .app import create_app
+from .logs import LEVELS, configure_logs
+from .metrics import PrometheusMetrics
+
+DRAIN_SECONDS = 5
+CLOSE_SECONDS = 3.0
+WRONG_USAGE = 2
+OUT_OF_REACH = 3
+
+
+@click.command()
+@click.option("--data-dir", help="Where records, objects and the secret key are kept.")
+@click.option("--database", help="sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME.")
+@click.option("--objects", help="file:///DIR or s3://BUCKET/PREFIX?endpoint_url=…")
+@click.option("--broker", help="The worker's broker; refused until the worker exists.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, help="Port; 0 takes a free one.")
+@click.option("--log-level", type=click.Choice(LEVELS), help="How much to log.")
+def serve(
+    data_dir: str | None,
+    database: str | None,
+    objects: str | None,
+    broker: str | None,
+    host: str,
+    port: int,
+    log_level: str | None,
+) -> None:
+    """Serve the HTTP API."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _exit)
+    given = {"data_dir": data_dir, "database_url": database, "objects_url": objects}
+    settings = _settings({**given, "broker_url": broker, "log_level": log_level})
+    configure_logs(settings.log_level)
+    metrics = PrometheusMetrics()
+    symbolicator = _open(settings, metrics)
+    try:
+        listener = _listen(host, port)
+        symbolicator.jobs.start()
+        Server(server_config(symbolicator, metrics), host).run(sockets=[listener])
+    finally:
+        _end_by_force_after(CLOSE_SECONDS)
+        symbolicator.close()
+
+
+class Server(uvicorn.Server):
+    """Says on stdout where it listens once it is ready."""
+
+    def __init__(self, config: uvicorn.Config, host: str) -> None:
+        super().__init__(config)
+        self._host = f"[{host}]" if ":" in host else host
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            click.echo(f"listening on http://{self._host}:{listener.getsockname()[1]}")
+
+
+def server_config(symbolicator: Symbolicator, metrics: PrometheusMetrics) -> uvicorn.Config:
+    """Sets the server up: what peers claim about addresses is not believed, nothing is told."""
+    return uvicorn.Config(
+        create_app(symbolicator, metrics),
+        http=http_protocol(),
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+def http_protocol() -> Any:
+    """Gives the fastest protocol that is installed; each bounds what comes before a body."""
+    try:
+        from .http_protocol import BoundedHttpProtocol
+    except ImportError:
+        return "h11"
+    return BoundedHttpProtocol
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    try:
+        settings = from_env(**given)
+    except ValueError as error:
+        _fail(WRONG_USAGE, str(error))
+    if settings.broker_url:
+        _fail(WRONG_USAGE, "--broker: the worker is not built yet; serve without a broker")
+    if settings.log_level not in LEVELS:
+        _fail(WRONG_USAGE, f"log level {settings.log_level!r} is none of {', '.join(LEVELS)}")
+    return settings
+
+
+def _open(settings: Settings, metrics: PrometheusMetrics) -> Symbolicator:
+    """Opens everything the server stands on, or ends with one line that says what is missing."""
+    try:
+        symbolicator = Symbolicator(settings=settings, metrics=metrics)
+        symbolicator.check()
+    except (ValueError, ImportError) as error:
+        _fail(WRONG_USAGE, str(error))
+    except Unavailable as error:
+        _fail(OUT_OF_REACH, f"{error.dependency} out of reach: {error}")
+    except OSError as error:
+        _fail(OUT_OF_REACH, f"data directory out of reach: {error}")
+    return symbolicator
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        _fail(1, f"cannot listen on {host}:{port}: {error}")
+
+
+def _fail(code: int, sentence: str) -> NoReturn:
+    click.echo(f"symbolicate serve: {' '.join(sentence.split())}", err=True)
+    sys.exit(code)
+
+
+def _exit(_number: int, _frame: Any) -> NoReturn:
+    """Ends the process in order; the server hands its signals on to this when it has drained."""
+    sys.exit(0)
+
+
+def _end_by_force_after(seconds: float) -> None:
+    """Lets no thread that waits for a dependency keep a drained server alive."""
+    timer = threading.Timer(seconds, os._exit, (0,))
+    timer.daemon = True
+    timer.start()

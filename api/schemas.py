@@ -1,0 +1,150 @@
+"""Shapes of requests and answers, for the OpenAPI document alone.
+
+Answers are spliced bytes or encoded dicts and never pass through these models.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, JsonValue
+
+REFERENCE = "#/components/schemas/{model}"
+
+
+class ErrorEnvelope(BaseModel):
+    """What every error answers."""
+
+    type: str
+    code: str
+    detail: str
+    attr: str | None
+
+
+class Release(BaseModel):
+    """A version of a project."""
+
+    id: uuid.UUID
+    hash_id: str
+    team_id: int
+    created_at: datetime
+    metadata: dict[str, JsonValue] | None
+    version: str
+    project: str
+
+
+class NewRelease(BaseModel):
+    """A release to be made; without a `hash_id` its id stands for it."""
+
+    version: str
+    project: str
+    hash_id: str | None = None
+    metadata: dict[str, JsonValue] | None = None
+
+
+class StackFrame(BaseModel):
+    """A stored frame; `contents` is the frame, `context` the lines around it."""
+
+    id: uuid.UUID
+    raw_id: str
+    created_at: datetime
+    contents: dict[str, JsonValue]
+    resolved: bool
+    context: dict[str, JsonValue] | None
+    symbol_set_ref: str | None
+    release: Release | None
+
+
+class StackFramePage(BaseModel):
+    """One page of stored frames."""
+
+    count: int
+    next: str | None
+    previous: str | None
+    results: list[StackFrame]
+
+
+class BatchGetRequest(BaseModel):
+    """Which frames are wanted: by raw id, of one symbol set, or the newest."""
+
+    raw_ids: list[str] | None = None
+    symbol_set: str | None = None
+
+
+class BatchGetAnswer(BaseModel):
+    """Frames in request order of first mention, and the ids that are unknown."""
+
+    results: list[StackFrame]
+    missing: list[str]
+
+
+class SymbolSetUpload(BaseModel):
+    """One set to be uploaded."""
+
+    chunk_id: str
+    release_id: uuid.UUID | None = None
+    content_hash: str | None = None
+    content_length: int | None = None
+
+
+class StartUploads(BaseModel):
+    """Sets to be uploaded; `chunk_ids` with `release_id` is the older form."""
+
+    symbol_sets: list[SymbolSetUpload] = []
+    chunk_ids: list[str] = []
+    release_id: uuid.UUID | None = None
+    force: bool = False
+    skip_on_conflict: bool = False
+
+
+class PresignedForm(BaseModel):
+    """Where to POST a form: the fields as text parts, then the part `file`."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class UploadAddress(BaseModel):
+    """Where the bytes of one set go."""
+
+    presigned_url: PresignedForm
+    fallback_presigned_url: PresignedForm | None
+    symbol_set_id: uuid.UUID
+    presigned_put_url: str | None = None
+
+
+class StartedUploads(BaseModel):
+    """An address by chunk id; a set that is present already is left out."""
+
+    id_map: dict[str, UploadAddress]
+
+
+class FinishUploads(BaseModel):
+    """The client's token for each set, by the set's id."""
+
+    content_hashes: dict[str, str] = {}
+
+
+class FinishedUploads(BaseModel):
+    """All of them serve now."""
+
+    success: bool
+
+
+def request_body(model: type[BaseModel]) -> dict[str, Any]:
+    """Describes an optional body, as JSON or as a form."""
+    schema = {"$ref": REFERENCE.format(model=model.__name__)}
+    kinds = ("application/json", "application/x-www-form-urlencoded")
+    return {"content": {kind: {"schema": schema} for kind in kinds}}
+
+
+def request_schemas() -> dict[str, Any]:
+    """Gives the schemas that request bodies refer to, by name."""
+    schemas: dict[str, Any] = {}
+    for model in (NewRelease, StartUploads, FinishUploads, BatchGetRequest):
+        schema = model.model_json_schema(ref_template=REFERENCE)
+        schemas |= schema.pop("$defs", {})
+        schemas[model.__name__] = schema
+    return schemas

@@ -1,0 +1,86 @@
+"""Frames per second of `process`, in process CPU time, warm and cold.
+
+Warm: every frame is answered from memory. Cold: 100 symbol sets of 200 distinct frames each, all
+opened for the first time in this process; the database write is left out, its reads are not.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from generated_bundle import Bundle, events_of, frames_of, make_bundle
+
+from symbolicate import Symbolicator
+from symbolicate.database.frames import FrameRow
+from symbolicate.frame_store import Answer, FrameStore, Saved, rows_of
+
+SETS = 100
+FRAMES_PER_SET = 200
+FRAMES_PER_EVENT = 20
+EVENTS_PER_CALL = 50
+ROUNDS = 5
+
+
+def measure() -> dict[str, float]:
+    """Gives frames per CPU second by case, the median of five fresh libraries."""
+    bundles = [make_bundle(number, FRAMES_PER_SET) for number in range(SETS)]
+    frames = [frame for bundle in bundles for frame in frames_of(bundle)]
+    events = events_of(frames, FRAMES_PER_EVENT)
+    rates: dict[str, list[float]] = {"cold": [], "warm": []}
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as folder, Symbolicator.open(folder) as symbolicator:
+            _add(symbolicator, bundles)
+            rates["cold"].append(_rate(symbolicator, events, len(frames)))
+            rates["warm"].append(_rate(symbolicator, events, len(frames)))
+    return {name: statistics.median(values) for name, values in rates.items()}
+
+
+def _add(symbolicator: Symbolicator, bundles: Sequence[Bundle]) -> None:
+    for bundle in bundles:
+        symbolicator.add_symbol_set(1, bundle.chunk_id, source=bundle.script, map=bundle.map)
+
+
+def _rate(symbolicator: Symbolicator, events: list[dict[str, Any]], frames: int) -> float:
+    gc.collect()
+    began = time.process_time()
+    for start in range(0, len(events), EVENTS_PER_CALL):
+        outcomes = symbolicator.process(1, events[start : start + EVENTS_PER_CALL])
+    seconds = time.process_time() - began
+    last = outcomes[-1].event
+    assert last is not None
+    stack = last["properties"]["$exception_list"][0]["stacktrace"]
+    assert all(frame["resolved"] for frame in stack["frames"])
+    return frames / seconds
+
+
+def _save_in_memory(store: FrameStore, team_id: int, answers: Sequence[Answer]) -> Saved:
+    now = datetime.now(UTC)
+    rows = [
+        FrameRow(
+            **{name: getattr(new, name) for name in FrameRow._fields if name != "created_at"},
+            created_at=now,
+        )
+        for answer in answers
+        for new in rows_of(answer)
+    ]
+    return Saved(store.keep(team_id, rows), [])
+
+
+def main() -> None:
+    """Prints the table."""
+    setattr(FrameStore, "save", _save_in_memory)  # noqa: B010
+    total = SETS * FRAMES_PER_SET
+    print(f"process: {total:,} distinct frames of {SETS} sets, {FRAMES_PER_EVENT} an event")
+    print("| case | frames per CPU second |\n|---|---|")
+    for name, rate in measure().items():
+        print(f"| {name} | {rate:,.0f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Caches that weigh bytes and know nothing of what they hold."""

@@ -1,0 +1,1 @@
+"""Commands that work offline, on local files alone."""

@@ -1,0 +1,57 @@
+"""Repository of API keys; only their SHA-256 is ever stored."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from symbolicate.database.tables import api_key
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """What a key opens: one team, some scopes."""
+
+    id: uuid.UUID
+    team_id: int
+    scopes: frozenset[str]
+    last_used: datetime | None
+
+
+def add(
+    connection: Connection,
+    row: KeyRow,
+    *,
+    sha256: bytes,
+    label: str,
+    now: datetime,
+) -> None:
+    """Stores a new key by its hash."""
+    connection.execute(
+        insert(api_key).values(
+            id=row.id,
+            team_id=row.team_id,
+            sha256=sha256,
+            scopes=" ".join(sorted(row.scopes)),
+            label=label,
+            created_at=now,
+        )
+    )
+
+
+def find(connection: Connection, sha256: bytes) -> KeyRow | None:
+    """Gives the key with this hash unless it was revoked."""
+    row = connection.execute(
+        select(api_key.c.id, api_key.c.team_id, api_key.c.scopes, api_key.c.last_used).where(
+            api_key.c.sha256 == sha256, api_key.c.revoked_at.is_(None)
+        )
+    ).one_or_none()
+    return row and KeyRow(row.id, row.team_id, frozenset(row.scopes.split()), row.last_used)
+
+
+def touch(connection: Connection, key_id: uuid.UUID, now: datetime) -> None:
+    """Notes that the key was used."""
+    connection.execute(update(api_key).where(api_key.c.id == key_id).values(last_used=now))

@@ -1,0 +1,1 @@
+"""Alembic migrations; they only go forward."""

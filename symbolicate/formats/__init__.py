@@ -1,0 +1,1 @@
+"""sans-IO parsers and compilers: bytes and positions in, values out."""

@@ -1,0 +1,1 @@
+"""Warm child processes in which uploaded files are compiled, under limits of memory and time."""

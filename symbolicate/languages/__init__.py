@@ -1,0 +1,1 @@
+"""One module per platform: raw frame to position, position to frames."""

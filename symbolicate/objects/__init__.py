@@ -1,0 +1,1 @@
+"""Object stores: where the bytes of symbol sets live."""
