@@ -48,7 +48,7 @@ for (const [name, run] of Object.entries({
   format: () => d3.format("nonsense format"), locale: () => d3.timeFormat(null)(new Date()),
   geo: () => d3.geoPath(d3.geoMercator())({ type: "Feature", geometry: { type: "Point" } }),
   contours: () => d3.contours()([1]), delaunay: () => d3.Delaunay.from([1], bad),
-  chord: () => d3.chord()([[1], 2]), force: () => d3.forceSimulation([{}]).force("x", bad).tick(),
+  chord: () => d3.chord()([[1], 2]), force: () => d3.forceSimulation([{}]).stop().force("x", bad).tick(),
   interpolate: () => d3.interpolateString(null)(1), symbol: () => d3.symbol(3)(),
   csv: () => d3.csvParse("a,b\n1,2", bad), dispatch: () => d3.dispatch("a b"),
 })) {

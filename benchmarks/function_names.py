@@ -78,7 +78,7 @@ def judged(bundle: Path, truth: dict[str, list[Frame]]) -> tuple[int, Counter[tu
             ]
             same.sort(key=lambda other: abs(other.column - token.column))
             name = same[0].name if same else None
-            if name is None or name.startswith(("file:", "Object.<anonymous>")):
+            if name is None or name.endswith("<anonymous>"):
                 continue
             found = source_map.function_at(frame.line, frame.column)
             ours = found.name if found else "-"

@@ -28,11 +28,17 @@ def _bounded_line(text: str) -> str:
 
 
 def _numbered(lines: Sequence[str], first: int) -> list[dict[str, Any]]:
-    return [
-        {"number": number, "line": _bounded_line(text)}
-        for number, text in enumerate(lines, first)
-        if number >= 1
-    ]
+    if first < 1:
+        lines, first = lines[1 - first :], 1
+    if not _is_plain(lines):
+        lines = [_bounded_line(text) for text in lines]
+    return [{"number": number, "line": text} for number, text in enumerate(lines, first)]
+
+
+def _is_plain(lines: Sequence[str]) -> bool:
+    """Tells whether no line needs a change; asked of all at once, for most need none."""
+    text = "".join(lines)
+    return text.isascii() and "\0" not in text and max(map(len, lines), default=0) <= MAX_CHARACTERS
 
 
 def around(lines: Sequence[str], first: int, line: int) -> dict[str, Any] | None:

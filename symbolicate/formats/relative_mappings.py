@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     Numbers = NDArray[Any]
 
 _INT32_MAX = (1 << 31) - 1
-_FIELDS_ALLOWED = np.array([False, True, False, False, True, True])
 _LABELS = ("generated column", "source", "original line", "original column", "name")
 
 
@@ -51,17 +50,18 @@ class RelativeMappings:
 
     def add_segments(self, values: Ints, first: Ranks, fields: Ranks, line_ends: Ranks) -> bool:
         """Adds segments whose values start at `first`, unless a field count is not allowed."""
-        fewest, most = (fields.min(), fields.max()) if len(fields) else (4, 4)
-        if most > 5 or not (fewest >= 4 or _FIELDS_ALLOWED[fields].all()):
+        counts = np.bincount(fields, minlength=6)
+        if len(counts) > 6 or counts[2] or counts[3]:
             return False
         self._add_lines(line_ends)
         part = slice(self._segments, self._segments + len(first))
         self._fields[part] = fields
+        mapped = fields >= 4 if counts[1] else None
         for offset, column in enumerate(self._columns[:4]):
             values.take(first + offset, out=column[part], mode="clip")
-            if offset and fewest < 4:
-                column[part] *= fields >= 4
-        if most == 5:
+            if offset and mapped is not None:
+                column[part] *= mapped
+        if counts[5]:
             five = np.flatnonzero(fields == 5)
             self._columns[4][part][five] = values.take(first.take(five) + 4)
         self._segments = part.stop

@@ -6,7 +6,13 @@ import threading
 from collections.abc import Sequence
 
 from symbolicate.formats.map_limits import DEFAULT_LIMITS, MapLimits
-from symbolicate.formats.source_map_json import Node, WrongType, elements, typed
+from symbolicate.formats.source_map_json import (
+    Node,
+    WrongType,
+    elements,
+    require_elements,
+    typed,
+)
 
 
 class SourceContents:
@@ -42,14 +48,18 @@ class SourceContents:
 
     def require_texts(self) -> None:
         """Raises `WrongType` unless every entry is a string or null."""
-        for entry in elements(self._node):
+        for entry in self._elements():
             typed(entry, str | None, self._limits)
 
     def _split(self) -> Sequence[Node]:
         try:
-            return elements(self._node)
+            return self._elements()
         except WrongType:
             return ()
+
+    def _elements(self) -> Sequence[Node]:
+        require_elements(self._node, "sources", self._limits)
+        return elements(self._node)
 
     def text(self, index: int) -> str | None:
         """The text of one source; None where the map has none or nothing readable."""

@@ -25,8 +25,10 @@ _GUARD = b")]}'"
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _OPENING, _CLOSING = b"[{", b"]}"
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in _OPENING + _CLOSING)
-_STEPS = bytes(1 if byte in _OPENING else 255 for byte in range(256))
+_NOT_MARKS = bytes(byte for byte in range(256) if byte not in _OPENING + _CLOSING + b",")
+_STEPS = bytes(1 if byte in _OPENING else 0 if byte == ord(",") else 255 for byte in range(256))
 _SCANNED_AT_ONCE = 1 << 20
+_COMMA = ord(",")
 _QUOTE, _BACKSLASH = b'"\\'
 _FIELDS = dict[str, Raw]
 
@@ -57,7 +59,7 @@ def fields_of(node: Node) -> dict[str, Node]:
         return node
     try:
         return msgspec.json.decode(node, type=_FIELDS)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise WrongType("source map: not an object") from None
 
 
@@ -69,7 +71,7 @@ def elements(node: Node) -> list[Node]:
         return node
     try:
         return msgspec.json.decode(node, type=list[Raw])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise WrongType("source map: not a list") from None
 
 
@@ -99,6 +101,31 @@ def _has_escapes(text: memoryview) -> bool:
     view = np.frombuffer(text, np.uint8)
     starts = range(0, len(view), _SCANNED_AT_ONCE)
     return any(bool((view[at : at + _SCANNED_AT_ONCE] == _BACKSLASH).any()) for at in starts)
+
+
+def require_elements(node: Node, limit: str, limits: MapLimits) -> None:
+    """Raises `MapTooComplex` when a list has more elements than `limit` allows."""
+    allowed = getattr(limits, limit)
+    if isinstance(node, Raw) and len(node) > 2 * allowed and _commas(node) >= allowed:
+        limits.require(limit, element_count(bytes(node)))
+
+
+def _commas(node: Raw) -> int:
+    view = np.frombuffer(memoryview(node), np.uint8)
+    starts = range(0, len(view), _SCANNED_AT_ONCE)
+    return sum(int(np.count_nonzero(view[at : at + _SCANNED_AT_ONCE] == _COMMA)) for at in starts)
+
+
+def element_count(text: bytes) -> int:
+    """How many elements a list has that is not empty."""
+    marks = _STRINGS.sub(b"", text).translate(_STEPS, _NOT_MARKS)
+    depth = commas = 0
+    for start in range(0, len(marks), _SCANNED_AT_ONCE):
+        steps = np.frombuffer(marks[start : start + _SCANNED_AT_ONCE], np.int8)
+        depths = depth + np.cumsum(steps, dtype=np.int32)
+        commas += int(np.count_nonzero((depths == 1) & (steps == 0)))
+        depth = int(depths[-1])
+    return commas + 1
 
 
 def require_shallow(node: Raw, limits: MapLimits) -> None:

@@ -22,6 +22,7 @@ from symbolicate.formats.source_map_json import (
     elements,
     fields_of,
     read_document,
+    require_elements,
     require_shallow_unknown,
     text_view,
     typed,
@@ -190,6 +191,7 @@ class _Parser:
             if required:
                 self._refuse(f"{name} is missing")
             return []
+        require_elements(fields[name], name, self._limits)
         try:
             kind = list[str | None] if nulls else list[str]
             return list(typed(fields[name], kind, self._limits))
@@ -228,6 +230,7 @@ class _Parser:
 
     def _ignored(self, fields: dict[str, Node], sources: int) -> frozenset[int]:
         name = "ignoreList" if "ignoreList" in fields else "x_google_ignoreList"
+        require_elements(fields.get(name), "sources", self._limits)
         indexes = self._optional(fields, name, list[int]) or []
         if any(not 0 <= index < sources for index in indexes):
             self._refuse(f"{name}: an index is out of bounds")
@@ -248,6 +251,8 @@ class _Parser:
     def _list(self, fields: dict[str, Node], name: str) -> list[Any]:
         if name not in fields:
             return []
+        limit = name if name == "sections" else "sources"
+        require_elements(fields[name], limit, self._limits)
         try:
             return elements(fields[name])
         except WrongType as error:

@@ -7,21 +7,21 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable
 
+from symbolicate.formats.source_lines import line_ends
+
 Position = tuple[int, int]
 """A 0-based line and UTF-16 column."""
 
 Placer = Callable[[int, int, int], Position]
 """From a byte offset, and its line and byte column where only LF ends lines, to a position."""
 
-_LINE_END = re.compile(rb"\r\n?|\n")
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 
 def utf16_placer(data: bytes) -> Placer:
     """A placer for UTF-8 text; lines end with LF, CRLF or CR."""
     if _LONE_RETURN.search(data):
-        starts = array("I", [0])
-        starts.extend(match.end() for match in _LINE_END.finditer(data))
+        starts = array("I", [0, *line_ends(data)])
         return lambda offset, line, column: _placed(data, starts, offset)
     if data.isascii():
         return lambda offset, line, column: (line, column)

@@ -38,7 +38,7 @@ def code(answer: StoredAnswer) -> str | None:
 
 
 def source(answer: StoredAnswer) -> str:
-    return answer.parts[0].contents.partition('"source":"')[2].partition('"')[0]
+    return answer.parts[0].contents.decode().partition('"source":"')[2].partition('"')[0]
 
 
 def written(wired: Any) -> Any:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import resource
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from symbolicate.formats.function_table import is_downlevelled
 from symbolicate.formats.js_functions import function_table
@@ -177,9 +179,9 @@ def test_names_of_downlevelled_helpers_are_told_apart() -> None:
         pytest.param("x = " + "(" * 200_000, "a.js", id="parentheses"),
         pytest.param("{" * 300_000, "a.ts", id="braces"),
         pytest.param("`${" * 100_000, "a.js", id="templates"),
-        pytest.param("x = a ? " * 50_000, "a.js", id="choices"),
-        pytest.param("x = " + "a => " * 100_000, "a.js", id="arrows"),
-        pytest.param("x = " + "a + " * 100_000, "a.js", id="sums"),
+        pytest.param("x = " + "a ? b : " * 50_000 + "1", "a.js", id="choices"),
+        pytest.param("x = " + "a => " * 100_000 + "1", "a.js", id="arrows"),
+        pytest.param("x = " + "a + " * 100_000 + "1", "a.js", id="sums"),
         pytest.param("x = [" + ", " * 100_000, "a.js", id="holes"),
         pytest.param("x = f(" * 50_000, "a.js", id="calls"),
     ],
@@ -190,3 +192,62 @@ def test_sources_made_to_be_costly_are_given_up_or_read(source: str, url: str) -
     after = resource.getrusage(resource.RUSAGE_SELF)
     assert after.ru_utime - usage.ru_utime < 10
     assert after.ru_maxrss - usage.ru_maxrss < 800 * 1024
+
+
+words = st.sampled_from(
+    [
+        "function",
+        "class",
+        "const",
+        "async",
+        "return",
+        "=>",
+        "=",
+        "(",
+        ")",
+        "{",
+        "}",
+        "[",
+        "]",
+        "<",
+        ">",
+        ",",
+        ";",
+        ":",
+        ".",
+        "`",
+        "${",
+        "'",
+        '"',
+        "/",
+        "//",
+        "/*",
+        "*/",
+        "\\",
+        "\n",
+        "\r",
+        "\u2028",
+        "a",
+        "f",
+        "get",
+        "static",
+        "#p",
+        "1",
+        "?",
+        "new",
+        "await",
+        "*",
+        "é",
+        "😀",
+    ]
+)
+
+
+@given(st.lists(words, max_size=60), st.sampled_from(["a.js", "a.ts", "a.tsx"]))
+def test_any_text_gives_a_table_that_starts_at_the_top(parts: list[str], url: str) -> None:
+    table = function_table(" ".join(parts), url)
+    if table is not None:
+        entries = table.entries()
+        assert entries == sorted(entries, key=lambda entry: entry[:2])
+        assert entries[0][:2] == (0, 0)
+        assert all(name for _, _, name in entries)

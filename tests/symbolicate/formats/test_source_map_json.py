@@ -8,7 +8,7 @@ import pytest
 from symbolicate.errors import MapTooComplex, SourceMapError
 from symbolicate.formats.map_limits import MapLimits
 from symbolicate.formats.source_map import SourceMap
-from symbolicate.formats.source_map_json import json_depth
+from symbolicate.formats.source_map_json import element_count, json_depth
 
 PLAIN = b'{"version":3,"sources":["a.js"],"names":["n"],"mappings":"AAAAA"}'
 
@@ -135,6 +135,44 @@ def test_mostly_unreadable_mappings_are_malformed_even_when_lenient() -> None:
 
 def test_json_depth_counts_brackets_outside_strings() -> None:
     assert json_depth(rb'{"a\"[[[":[[{"x":"]]"}]],"b":[]}') == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (b"[1]", 1),
+        (b'["a,b","c"]', 2),
+        (rb'["\",",{"x":[1,2,3],"y":4},[5,6]]', 3),
+        (b"[0,0,0,0]", 4),
+    ],
+)
+def test_elements_are_counted_outside_strings_and_inner_lists(text: bytes, count: int) -> None:
+    assert element_count(text) == count
+    assert len(json.loads(text)) == count
+
+
+@pytest.mark.parametrize(
+    ("field", "limit"),
+    [
+        ("sources", "sources"),
+        ("names", "names"),
+        ("sourcesContent", "sources"),
+        ("ignoreList", "sources"),
+        ("x_facebook_sources", "sources"),
+        ("sections", "sections"),
+    ],
+)
+def test_lists_are_counted_before_they_are_made(field: str, limit: str) -> None:
+    data = b'{"version":3,"sources":["a"],"mappings":"","' + field.encode() + b'":[0'
+    data += b",0" * 5_000_000 + b"]}"
+    with pytest.raises(MapTooComplex) as raised:
+        SourceMap.from_json(data).source_content(0)
+    assert (raised.value.limit, raised.value.seen) == (limit, 5_000_001)
+
+
+def test_commas_in_strings_are_no_elements() -> None:
+    data = json.dumps({**json.loads(PLAIN), "sourcesContent": ["," * 5_000_000]}).encode()
+    assert SourceMap.from_json(data, strict=True).source_content(0) == "," * 5_000_000
 
 
 def deep(depth: int) -> bytes:
