@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from symbolicate.frame_context import Context, ContextLine
+
 MAX_LINES = 15
 MAX_CHARACTERS = 300
 CUT = "...✂️"
@@ -27,12 +29,12 @@ def _bounded_line(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-def _numbered(lines: Sequence[str], first: int) -> list[dict[str, Any]]:
+def _numbered(lines: Sequence[str], first: int) -> list[ContextLine]:
     if first < 1:
         lines, first = lines[1 - first :], 1
     if not _is_plain(lines):
         lines = [_bounded_line(text) for text in lines]
-    return [{"number": number, "line": text} for number, text in enumerate(lines, first)]
+    return [ContextLine(number, text) for number, text in enumerate(lines, first)]
 
 
 def _is_plain(lines: Sequence[str]) -> bool:
@@ -41,7 +43,7 @@ def _is_plain(lines: Sequence[str]) -> bool:
     return text.isascii() and "\0" not in text and max(map(len, lines), default=0) <= MAX_CHARACTERS
 
 
-def around(lines: Sequence[str], first: int, line: int) -> dict[str, Any] | None:
+def around(lines: Sequence[str], first: int, line: int) -> Context | None:
     """Gives the context of the 1-based `line`, where `lines[0]` has the number `first`.
 
     None if `line` is not among the lines.
@@ -50,11 +52,11 @@ def around(lines: Sequence[str], first: int, line: int) -> dict[str, Any] | None
     if line < 1 or not 0 <= index < len(lines):
         return None
     start = max(index - MAX_LINES, 0)
-    return {
-        "before": _numbered(lines[start:index], first + start),
-        "line": {"number": line, "line": _bounded_line(lines[index])},
-        "after": _numbered(lines[index + 1 : index + 1 + MAX_LINES], line + 1),
-    }
+    return Context(
+        _numbered(lines[start:index], first + start),
+        ContextLine(line, _bounded_line(lines[index])),
+        _numbered(lines[index + 1 : index + 1 + MAX_LINES], line + 1),
+    )
 
 
 def from_client(
@@ -64,7 +66,7 @@ def from_client(
     post: Sequence[str],
     *,
     nearest_first: bool = False,
-) -> dict[str, Any] | None:
+) -> Context | None:
     """Gives the context that a client sent along; None without a line or its text.
 
     `pre` is in file order, or nearest line first if so said. A `lineno` of 0 counts as 1.

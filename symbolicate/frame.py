@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from symbolicate.clock import wire_time
+from symbolicate.frame_context import Context
 from symbolicate.outcome import Failed, Failure, FrameOutcome, FramePart, Resolved
 from symbolicate.release import Release
 
@@ -23,6 +24,31 @@ class Frame:
     resolved: bool
     failure_code: str | None
     symbol_set_ref: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFrame:
+    """A frame as the resolver made it, ready to be stored."""
+
+    raw_id: str
+    part: int
+    contents: dict[str, Any]
+    context: Context | None
+    resolved: bool
+    failure_code: str | None
+    symbol_set_ref: str | None
+
+    def to_frame(self) -> Frame:
+        """Gives the frame that a caller sees."""
+        return Frame(
+            self.raw_id,
+            self.part,
+            self.contents,
+            None if self.context is None else self.context.to_wire(),
+            self.resolved,
+            self.failure_code,
+            self.symbol_set_ref,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +87,13 @@ def contents_of(
 
 def frames_of(
     raw_id_hash: bytes, outcome: FrameOutcome, ref: str | None, retry_at: datetime | None = None
-) -> list[Frame]:
+) -> list[MadeFrame]:
     """Numbers the parts of one raw frame's outcome, outermost first."""
     parts = outcome.parts if isinstance(outcome, Resolved) else (outcome.part,)
     failure = outcome.failure if isinstance(outcome, Failed) else None
     stem = raw_id_hash.hex()
     return [
-        Frame(
+        MadeFrame(
             f"{stem}/{number}",
             number,
             contents_of(part, f"{stem}/{number}", failure, retry_at),

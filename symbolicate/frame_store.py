@@ -15,7 +15,8 @@ from symbolicate.cache.weighted import WeightedCache
 from symbolicate.clock import Clock, wire_time
 from symbolicate.database import frames
 from symbolicate.database.engine import Database
-from symbolicate.frame import Frame
+from symbolicate.frame import MadeFrame
+from symbolicate.frame_context import Context
 from symbolicate.identity import uuid7
 from symbolicate.release import SymbolSet
 
@@ -36,7 +37,7 @@ class Answer:
     raw_id: bytes
     raw_frame: dict[str, Any]
     debug_image: dict[str, Any] | None
-    frames: Sequence[Frame]
+    frames: Sequence[MadeFrame]
     ref: str | None
     asked_hash: bytes | None
     data_hash: bytes | None
@@ -206,7 +207,7 @@ def rows_of(answer: Answer) -> list[frames.NewFrame]:
     ]
 
 
-def _encoded(value: dict[str, Any] | None) -> str | None:
+def _encoded(value: dict[str, Any] | Context | None) -> str | None:
     return None if value is None else _json.encode(value).decode()
 
 

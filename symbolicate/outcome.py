@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from symbolicate.frame_context import Context
+
 DATA_CODES = frozenset(
     {
         "no_reference",
@@ -82,7 +84,7 @@ class FramePart(NamedTuple):
     synthetic: bool = False
     suspicious: bool = False
     junk: dict[str, Any] | None = None
-    context: dict[str, Any] | None = None
+    context: Context | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,8 @@ class Symbolicator:
         """Resolves raw frames without storing them: 1..n frames each, in input order."""
         images = read_debug_images(_clean(list(debug_images)))
         submissions = [read_raw_frame(_clean(raw), images) for raw in raw_frames]
-        return [list(answer.frames) for answer in self._resolver.resolve(team_id, submissions)]
+        answers = self._resolver.resolve(team_id, submissions)
+        return [[made.to_frame() for made in answer.frames] for answer in answers]
 
     def process(self, team_id: int, events: Sequence[Any]) -> list[Outcome]:
         """Gives one outcome per event, in order; never raises.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symbolicate import context
+from symbolicate.frame_context import Context
 
 _SAID = 300
 
@@ -19,7 +20,7 @@ def said(value: str) -> str:
     return value if len(value) <= _SAID else value[:_SAID] + "..."
 
 
-def junk_of(raw: dict[str, Any], around: dict[str, Any] | None) -> dict[str, Any]:
+def junk_of(raw: dict[str, Any], around: Context | None) -> dict[str, Any]:
     """Copies a raw frame without its tag; its client context is bounded, or dropped.
 
     `around` is the context of the output frame: without one the client's is not kept either.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from symbolicate import context
 from symbolicate.errors import limit_sentence
+from symbolicate.frame_context import Context
 from symbolicate.identity import MAX_REF_BYTES, normal_ref
 from symbolicate.in_app import is_foreign_script
 from symbolicate.languages.echo import junk_of, said
@@ -33,7 +34,7 @@ class Original(NamedTuple):
     name: str | None
     foreign: bool
     suspicious: bool
-    context: dict[str, Any] | None
+    context: Context | None
 
 
 class _Source(NamedTuple):
@@ -88,7 +89,7 @@ class MappedScript:
             name = (token and token.name) or name
         return clean(name)
 
-    def _context(self, index: int, line: int) -> dict[str, Any] | None:
+    def _context(self, index: int, line: int) -> Context | None:
         start = max(line - context.MAX_LINES, 0)
         lines = self._map.source_lines(index, start, line + context.MAX_LINES + 1)
         return None if lines is None else context.around(lines, start + 1, line + 1)

@@ -13,6 +13,16 @@ from symbolicate import context
 FILE = [f"line {number}" for number in range(1, 101)]
 
 
+def around(lines: list[str], first: int, line: int) -> dict[str, Any] | None:
+    found = context.around(lines, first, line)
+    return None if found is None else found.to_wire()
+
+
+def from_client(*given: Any, **options: Any) -> dict[str, Any] | None:
+    found = context.from_client(*given, **options)
+    return None if found is None else found.to_wire()
+
+
 def numbers(items: list[dict[str, Any]]) -> list[int]:
     return [item["number"] for item in items]
 
@@ -23,12 +33,12 @@ def taken(value: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def test_the_shape_is_before_line_after_with_ascending_numbers() -> None:
-    assert context.around(["a", "b", "c"], 4, 5) == {
+    assert around(["a", "b", "c"], 4, 5) == {
         "before": [{"number": 4, "line": "a"}],
         "line": {"number": 5, "line": "b"},
         "after": [{"number": 6, "line": "c"}],
     }
-    assert list(taken(context.around(["a"], 1, 1))) == ["before", "line", "after"]
+    assert list(taken(around(["a"], 1, 1))) == ["before", "line", "after"]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +51,7 @@ def test_the_shape_is_before_line_after_with_ascending_numbers() -> None:
     ],
 )
 def test_at_most_15_lines_on_each_side(line: int, before: range, after: range) -> None:
-    found = taken(context.around(FILE, 1, line))
+    found = taken(around(FILE, 1, line))
     assert numbers(found["before"]) == list(before)
     assert found["line"] == {"number": line, "line": f"line {line}"}
     assert numbers(found["after"]) == list(after)
@@ -49,16 +59,16 @@ def test_at_most_15_lines_on_each_side(line: int, before: range, after: range) -
 
 @pytest.mark.parametrize("line", [0, 9, 13, 1000])
 def test_without_text_for_the_line_there_is_no_context(line: int) -> None:
-    assert context.around(["a", "b", "c"], 10, line) is None
+    assert around(["a", "b", "c"], 10, line) is None
 
 
 def test_there_is_no_line_below_1() -> None:
-    assert context.around(["a", "b", "c"], -1, 0) is None
-    assert taken(context.around(["a", "b", "c"], -1, 1))["before"] == []
+    assert around(["a", "b", "c"], -1, 0) is None
+    assert taken(around(["a", "b", "c"], -1, 1))["before"] == []
 
 
 def test_an_empty_line_is_text() -> None:
-    assert taken(context.around([""], 1, 1))["line"] == {"number": 1, "line": ""}
+    assert taken(around([""], 1, 1))["line"] == {"number": 1, "line": ""}
 
 
 @pytest.mark.parametrize(
@@ -75,14 +85,14 @@ def test_an_empty_line_is_text() -> None:
     ],
 )
 def test_each_text_is_bounded_and_storable(text: str, expected: str) -> None:
-    found = taken(context.around([text, text, text], 1, 2))
+    found = taken(around([text, text, text], 1, 2))
     texts = [found["before"][0]["line"], found["line"]["line"], found["after"][0]["line"]]
     assert texts == [expected] * 3
 
 
 def test_the_clients_lines_are_in_file_order_and_the_nearest_are_kept() -> None:
     pre, post = [f"b{n}" for n in range(20)], [f"a{n}" for n in range(20)]
-    found = taken(context.from_client(100, "here", pre, post))
+    found = taken(from_client(100, "here", pre, post))
     assert found["before"][0] == {"number": 85, "line": "b5"}
     assert found["before"][-1] == {"number": 99, "line": "b19"}
     assert found["line"] == {"number": 100, "line": "here"}
@@ -91,32 +101,32 @@ def test_the_clients_lines_are_in_file_order_and_the_nearest_are_kept() -> None:
 
 
 def test_nearest_first_lines_are_turned_round() -> None:
-    found = taken(context.from_client(4, "d", ["c", "b", "a"], [], nearest_first=True))
+    found = taken(from_client(4, "d", ["c", "b", "a"], [], nearest_first=True))
     assert found["before"] == [
         {"number": 1, "line": "a"},
         {"number": 2, "line": "b"},
         {"number": 3, "line": "c"},
     ]
-    many = taken(context.from_client(50, "x", [str(n) for n in range(20)], [], nearest_first=True))
+    many = taken(from_client(50, "x", [str(n) for n in range(20)], [], nearest_first=True))
     assert (many["before"][0]["line"], many["before"][-1]["line"]) == ("14", "0")
 
 
 @pytest.mark.parametrize("nearest_first", [False, True])
 def test_lines_numbered_below_1_are_dropped(nearest_first: bool) -> None:
-    found = taken(context.from_client(1, "x", ["a", "b"], ["c"], nearest_first=nearest_first))
+    found = taken(from_client(1, "x", ["a", "b"], ["c"], nearest_first=nearest_first))
     assert found["before"] == []
     assert numbers(found["after"]) == [2]
-    found = taken(context.from_client(2, "x", ["a", "a"], [], nearest_first=nearest_first))
+    found = taken(from_client(2, "x", ["a", "a"], [], nearest_first=nearest_first))
     assert numbers(found["before"]) == [1]
 
 
 def test_a_lineno_of_0_counts_as_1() -> None:
-    assert taken(context.from_client(0, "x", ["a"], []))["line"]["number"] == 1
+    assert taken(from_client(0, "x", ["a"], []))["line"]["number"] == 1
 
 
 @pytest.mark.parametrize(("lineno", "line"), [(None, "x"), (3, None), (None, None)])
 def test_client_context_needs_a_line_and_its_text(lineno: int | None, line: str | None) -> None:
-    assert context.from_client(lineno, line, ["a"], ["b"]) is None
+    assert from_client(lineno, line, ["a"], ["b"]) is None
 
 
 def test_a_bounded_raw_frame_keeps_the_clients_order_and_other_keys() -> None:
@@ -155,7 +165,7 @@ def test_context_is_what_a_slice_of_the_numbered_file_says(
     lines: list[str], first: int, line: int
 ) -> None:
     file = dict(enumerate(lines, first))
-    found = context.around(lines, first, line)
+    found = around(lines, first, line)
     if line not in file:
         assert found is None
         return

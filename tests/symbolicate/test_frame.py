@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from symbolicate.frame import contents_of, frames_of
+from symbolicate.frame_context import Context, ContextLine
 from symbolicate.outcome import (
     Failed,
     Failure,
@@ -33,7 +34,7 @@ FULL = FramePart(
     synthetic=True,
     suspicious=True,
     junk={"function": "t"},
-    context={"before": [], "line": {"number": 3, "line": "x"}, "after": []},
+    context=Context([], ContextLine(3, "x"), []),
 )
 FAILURE = Failure("transient", "Temporarily unavailable, will be retried")
 LATER = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)

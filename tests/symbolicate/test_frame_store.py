@@ -111,7 +111,7 @@ def test_a_stored_part_carries_its_frame_as_it_goes_over_the_wire(wired: Any, ma
         "created_at": wire_time(wired.clock.now),
         "contents": frame.contents,
         "resolved": True,
-        "context": frame.context,
+        "context": frame.to_frame().context,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symbolicate.frame_context import Context, ContextLine
 from symbolicate.languages.echo import junk_of, one_based, said
 
 
@@ -28,7 +29,7 @@ def test_the_junk_drawer_holds_the_raw_frame_without_its_tag() -> None:
 
 
 def test_client_context_in_the_junk_drawer_is_bounded() -> None:
-    assert junk_of(RAW, {"line": {}}) == {
+    assert junk_of(RAW, Context([], ContextLine(1, "x"), [])) == {
         "function": "f",
         "unknown": [1],
         "context_line": "x" * 300 + "...✂️",
@@ -37,6 +38,6 @@ def test_client_context_in_the_junk_drawer_is_bounded() -> None:
 
 
 def test_the_raw_frame_itself_is_not_touched() -> None:
-    junk_of(RAW, {"line": {}})
+    junk_of(RAW, Context([], ContextLine(1, "x"), []))
     assert len(RAW["pre_context"]) == 20
     assert RAW["platform"] == "node:javascript"

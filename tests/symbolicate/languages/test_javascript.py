@@ -43,9 +43,9 @@ def test_context_is_15_lines_around_the_original_line(cart: Any) -> None:
     original = MappedScript(cart).original(1, 1)
     assert original is not None
     assert original.context is not None
-    assert [item["number"] for item in original.context["before"]] == list(range(35, 50))
-    assert original.context["line"] == {"number": original.line, "line": "line 50"}
-    assert [item["number"] for item in original.context["after"]] == list(range(51, 66))
+    assert [item["number"] for item in original.context.to_wire()["before"]] == list(range(35, 50))
+    assert original.context.to_wire()["line"] == {"number": original.line, "line": "line 50"}
+    assert [item["number"] for item in original.context.to_wire()["after"]] == list(range(51, 66))
     assert cart.asked == [(0, 34, 65)]
 
 
@@ -53,8 +53,8 @@ def test_context_at_the_start_of_a_file(cart: Any) -> None:
     original = MappedScript(cart).original(1, 10)
     assert original is not None
     assert original.context is not None
-    assert original.context["before"] == []
-    assert original.context["line"] == {"number": 1, "line": "line 1"}
+    assert original.context.to_wire()["before"] == []
+    assert original.context.to_wire()["line"] == {"number": 1, "line": "line 1"}
 
 
 def test_without_the_sources_text_there_is_no_context(cart: Any) -> None:

@@ -85,13 +85,13 @@ def test_every_frame_shows_its_own_line(crash: Path) -> None:
     for frame in application_frames(crash):
         part = explain(crash, frame, "web:javascript")
         assert part.context is not None
-        assert part.context["line"]["number"] == part.line
+        assert part.context.to_wire()["line"]["number"] == part.line
         source = FIXTURES / "js-app" / re.sub(r"^(\.\./)+", "", part.source or "")
         if not source.exists():
             source = FIXTURES / "js-browser" / re.sub(r"^(\.\./)+", "", part.source or "")
         assert part.line is not None
         lines = source.read_text().split("\n")
-        assert part.context["line"]["line"] == lines[part.line - 1]
+        assert part.context.to_wire()["line"]["line"] == lines[part.line - 1]
 
 
 def bare(function: str) -> str:

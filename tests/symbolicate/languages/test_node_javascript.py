@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from symbolicate.frame_context import Context
 from symbolicate.languages.node_javascript import NodeJavaScript
 from symbolicate.outcome import Failed, Failure, FrameOutcome, FramePart, NotNeeded, Resolved
 from symbolicate.raw_frame import read_raw_frame
 
 MISSING = Failure("no_symbol_set", "")
 LANGUAGE = NodeJavaScript()
-CONTEXT = {
-    "before": [{"number": 6, "line": "before"}],
-    "line": {"number": 7, "line": "here"},
-    "after": [{"number": 8, "line": "after"}],
-}
+CONTEXT = msgspec.convert(
+    {
+        "before": [{"number": 6, "line": "before"}],
+        "line": {"number": 7, "line": "here"},
+        "after": [{"number": 8, "line": "after"}],
+    },
+    Context,
+)
 
 
 def raw(**fields: Any) -> dict[str, Any]:
@@ -95,11 +100,14 @@ def test_a_mapped_frame_has_the_sets_context_and_keeps_its_module(cart: Any) -> 
         module="app",
         resolved_name="Cart.total",
         junk=sent,
-        context={
-            "before": [{"number": 1, "line": "one"}],
-            "line": {"number": 2, "line": "two"},
-            "after": [],
-        },
+        context=msgspec.convert(
+            {
+                "before": [{"number": 1, "line": "one"}],
+                "line": {"number": 2, "line": "two"},
+                "after": [],
+            },
+            Context,
+        ),
     )
 
 
@@ -187,7 +195,7 @@ def test_a_raw_line_and_column_of_0_act_as_1(number: int) -> None:
     assert isinstance(outcome, Failed)
     assert (outcome.part.line, outcome.part.column) == (1, 1)
     assert outcome.part.context is not None
-    assert outcome.part.context["line"]["number"] == 1
+    assert outcome.part.context.to_wire()["line"]["number"] == 1
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from symbolicate.frame import frames_of
+from symbolicate.frame_context import Context
 from symbolicate.languages.python import Python
 from symbolicate.outcome import FramePart, NotNeeded
 from symbolicate.raw_frame import read_raw_frame
@@ -43,11 +45,14 @@ def test_a_frame_is_shown_as_it_was_sent() -> None:
         module="shop.cart",
         resolved_name="total",
         synthetic=True,
-        context={
-            "before": [{"number": 1, "line": "def total():"}],
-            "line": {"number": 2, "line": "    return 1 / 0"},
-            "after": [],
-        },
+        context=msgspec.convert(
+            {
+                "before": [{"number": 1, "line": "def total():"}],
+                "line": {"number": 2, "line": "    return 1 / 0"},
+                "after": [],
+            },
+            Context,
+        ),
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from symbolicate.frame_context import Context
 from symbolicate.languages.web_javascript import WebJavaScript
 from symbolicate.outcome import Failed, Failure, FrameOutcome, FramePart, NotNeeded, Resolved
 from symbolicate.raw_frame import read_raw_frame
@@ -91,11 +93,14 @@ def test_a_mapped_frame(cart: Any) -> None:
             "synthetic": True,
             "extra": 1,
         },
-        context={
-            "before": [{"number": 1, "line": "one"}],
-            "line": {"number": 2, "line": "two"},
-            "after": [{"number": 3, "line": "three"}],
-        },
+        context=msgspec.convert(
+            {
+                "before": [{"number": 1, "line": "one"}],
+                "line": {"number": 2, "line": "two"},
+                "after": [{"number": 3, "line": "three"}],
+            },
+            Context,
+        ),
     )
 
 
