@@ -81,6 +81,8 @@ def _fill(database: str, objects: str) -> tuple[str, bytes]:
         assert event is not None
         frames = event["properties"]["$exception_list"][0]["stacktrace"]["frames"]
         key = symbolicator.keys.create(1)
+        if len(symbolicator.batch_get(1, [frame["raw_id"] for frame in frames])) != IDS:
+            raise RuntimeError("the frames to ask for were not stored")
     return key, json.dumps({"raw_ids": [frame["raw_id"] for frame in frames]}).encode()
 
 

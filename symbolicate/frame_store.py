@@ -56,6 +56,9 @@ class StoredPart(NamedTuple):
     The encoded `contents` and `context` are slices of it, not copies beside it.
     """
 
+    raw_id: bytes
+    part: int
+    ref: str | None
     id: uuid.UUID
     created_at: datetime
     resolved: bool
@@ -232,6 +235,9 @@ def stored_part(row: frames.FrameRow) -> StoredPart:
     middle = b',"resolved":%b,"context":' % (b"true" if row.resolved else b"false")
     wire = b"".join((head, contents, middle, context))
     return StoredPart(
+        row.raw_id,
+        row.part,
+        row.symbol_set_ref,
         row.id,
         row.created_at,
         row.resolved,

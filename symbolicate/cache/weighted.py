@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from cachetools import LRUCache
 
@@ -13,14 +14,41 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class _Entry(NamedTuple, Generic[V]):
-    value: V
-    weight: int
-    expires: float | None
+RECENCY_SECONDS = 1.0
+
+
+class _Entry(Generic[V]):
+    __slots__ = ("expires", "used", "value", "weight")
+
+    def __init__(self, value: V, weight: int, expires: float, used: float) -> None:
+        self.value = value
+        self.weight = weight
+        self.expires = expires
+        self.used = used
 
 
 def _weight_of(entry: _Entry[V]) -> int:
     return entry.weight
+
+
+class _Evicting(LRUCache[K, _Entry[V]]):
+    """Keeps an index beside the order of use in step, for look-ups that leave the order alone."""
+
+    def __init__(self, capacity_bytes: int) -> None:
+        super().__init__(capacity_bytes, _weight_of)
+        self.index: dict[K, _Entry[V]] = {}
+
+    def __setitem__(self, key: K, entry: _Entry[V]) -> None:
+        super().__setitem__(key, entry)
+        self.index[key] = entry
+
+    def __delitem__(self, key: K) -> None:
+        super().__delitem__(key)
+        self.index.pop(key, None)
+
+    def clear(self) -> None:
+        super().clear()
+        self.index.clear()
 
 
 class WeightedCache(Generic[K, V]):
@@ -28,7 +56,8 @@ class WeightedCache(Generic[K, V]):
 
     Thread-safe. `weigh` gives an entry's bytes, `ttl` its seconds to live (None = no limit); both
     are called without the lock. An entry heavier than the capacity is not kept, and whatever was
-    kept under its key goes.
+    kept under its key goes. Recency is told to one second: what is asked for over and over costs
+    a look into a dict.
     """
 
     def __init__(
@@ -39,7 +68,7 @@ class WeightedCache(Generic[K, V]):
         ttl: Callable[[K, V], float | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._entries: LRUCache[K, _Entry[V]] = LRUCache(capacity_bytes, _weight_of)
+        self._entries: _Evicting[K, V] = _Evicting(capacity_bytes)
         self._lock = threading.Lock()
         self._weigh = weigh
         self._ttl = ttl
@@ -47,15 +76,7 @@ class WeightedCache(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """Gives the value kept under a key, or None; counts as a use."""
-        with self._lock:
-            try:
-                value, _, expires = self._entries[key]
-            except KeyError:
-                return None
-            if expires is not None and expires <= self._clock():
-                del self._entries[key]
-                return None
-            return value
+        return self.get_many((key,)).get(key)
 
     def get_many(self, keys: Iterable[K]) -> dict[K, V]:
         """Gives the values of those keys that are kept; counts as a use of each.
@@ -64,27 +85,32 @@ class WeightedCache(Generic[K, V]):
         """
         found: dict[K, V] = {}
         with self._lock:
-            entries, now = self._entries, self._clock()
+            now = self._clock()
+            look, stale = self._entries.index.get, now - RECENCY_SECONDS
             for key in keys:
-                if key not in entries:
+                entry = look(key)
+                if entry is None:
                     continue
-                value, _, expires = entries[key]
-                if expires is None or expires > now:
-                    found[key] = value
-                else:
-                    del entries[key]
+                if entry.expires <= now:
+                    del self._entries[key]
+                    continue
+                if entry.used <= stale:
+                    self._entries[key] = entry
+                    entry.used = now
+                found[key] = entry.value
         return found
 
     def put(self, key: K, value: V) -> None:
         """Keeps a value under a key, at the cost of the entries used least recently."""
         weight = self._weigh(key, value)
         seconds = self._ttl(key, value) if self._ttl is not None else None
-        expires = None if seconds is None else self._clock() + seconds
+        now = self._clock()
+        entry = _Entry(value, weight, math.inf if seconds is None else now + seconds, now)
         with self._lock:
             if weight > self._entries.maxsize:
                 self._entries.pop(key, None)
             else:
-                self._entries[key] = _Entry(value, weight, expires)
+                self._entries[key] = entry
 
     def discard(self, key: K) -> None:
         """Forgets a key, kept or not."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from symbolicate.formats.mappings import Mappings
+from symbolicate.formats.mappings import Mappings, empty_mappings
 from symbolicate.formats.scopes_text import ScopesPart
 from symbolicate.formats.source_contents import SourceContents
 
@@ -20,7 +20,7 @@ class ParsedMap:
     `x_facebook_sources`; `defects` the sentences about what lenient reading had to let pass.
     """
 
-    mappings: Mappings
+    mappings: Mappings = field(default_factory=empty_mappings)
     data: bytes = b""
     file: str | None = None
     raw_sources: Sequence[str | None] = ()

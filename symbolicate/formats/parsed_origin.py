@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cached_property
 from hashlib import blake2b
 
-from symbolicate.errors import SourceMapError
+from symbolicate.errors import MapTooComplex, SourceMapError
 from symbolicate.formats.function_map import decode_function_map
 from symbolicate.formats.function_table import FunctionTable, is_downlevelled
 from symbolicate.formats.map_limits import MapLimits
@@ -89,11 +89,16 @@ class ParsedOrigin:
 
     @cached_property
     def scopes(self) -> Scopes | None:
-        """The decoded scopes; None where the map has none that can be read."""
+        """The decoded scopes; None where the map has none that can be read.
+
+        Raises `MapTooComplex` for scopes that pass a limit.
+        """
         if not self.scope_parts:
             return None
         try:
             return decode_scopes(self.scope_parts, self.names, self.source_count, self._limits)
+        except MapTooComplex:
+            raise
         except SourceMapError:
             return None
 

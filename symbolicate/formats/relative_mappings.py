@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,26 +80,43 @@ class RelativeMappings:
         self._dropped += chunk.dropped
 
     def finish(
-        self, sources: int, names: int, *, strict: bool, ranged: Flags | None = None
+        self,
+        sources: int | Ints,
+        names: int | Ints,
+        *,
+        strict: bool,
+        ranged: Flags | None = None,
+        first_lines: Sequence[int] = (0,),
     ) -> Mappings:
-        """Adds everything up; may be called once.
+        """Adds everything up; may be called once. `sources` and `names` are lengths of lists.
 
-        Strict: a running value out of range raises. Lenient: it costs the segment, no more.
+        Strict: a running value out of range raises. Lenient: it costs the segment, no more. For
+        maps that were read as one, `first_lines` says where running values start anew, and there
+        is a length for each.
         """
         columns = [column[: self._segments] for column in self._columns]
-        if self._segments:
-            columns[1][0] += 1
-            columns[4][0] += 1
+        starts = self.line_starts[[*first_lines, self._lines]]
         for column in columns:
             np.cumsum(column, dtype=np.int32, out=column)
-        columns[0] = self._reset_by_line(columns[0])
-        four, five = self._at_least(4), self._at_least(5)
-        tops = (_INT32_MAX, sources, _INT32_MAX, _INT32_MAX, names)
+        columns = [
+            _reset(columns[0], self.line_starts),
+            *(_reset(column, starts) for column in columns[1:]),
+        ]
+        columns[1] += 1
+        columns[4] += 1
+        tops = (
+            _INT32_MAX,
+            _spread(sources, starts),
+            _INT32_MAX,
+            _INT32_MAX,
+            _spread(names, starts),
+        )
         keep = None
         if not (self._all_readable() and all(map(_in_range, columns, (0, 1, 0, 0, 1), tops))):
-            keep = self._kept(columns, tops, strict=strict)
-        for index, used in ((1, four), (4, five)):
-            if used is not None:
+            keep = self._kept(columns, tops, starts, strict=strict)
+        for index, fields in ((1, 4), (4, 5)):
+            used = self._fields[: self._segments] >= fields
+            if not used.all():
                 columns[index] *= used
         generated, source, line, column, name = columns
         whole = Mappings(
@@ -106,21 +124,18 @@ class RelativeMappings:
         )
         return (whole if keep is None else whole.kept(keep)).in_order()
 
-    def _at_least(self, fields: int) -> Flags | None:
-        """Which segments have so many fields; None for all."""
-        flags: Flags = self._fields[: self._segments] >= fields
-        return None if flags.all() else flags
-
     def _all_readable(self) -> bool:
         return bool(self._fields[: self._segments].all())
 
-    def _kept(self, sums: list[Ints], tops: tuple[int, ...], *, strict: bool) -> Flags | None:
+    def _kept(
+        self, sums: list[Ints], tops: Sequence[int | Ints], starts: Ints, *, strict: bool
+    ) -> Flags | None:
         """Which segments are whole, judged on sums that cannot overflow; None for all."""
         fields = self._fields[: self._segments]
         keep: Flags = fields > 0
         needed = (1, 4, 4, 4, 5)
         for index, top in enumerate(tops):
-            exact = self._exact(sums[index], by_line=index == 0)
+            exact = _exact(sums[index], starts if index else self.line_starts)
             low = 1 if index in (1, 4) else 0
             wrong = ((exact < low) | (exact > top)) & (fields >= needed[index])
             if strict and wrong.any():
@@ -131,31 +146,39 @@ class RelativeMappings:
             raise SourceMapError("mappings: a segment cannot be read")
         return None if keep.all() else keep
 
-    def _exact(self, sums: Ints, *, by_line: bool) -> Numbers:
-        """64-bit running sums, from 32-bit ones that may have wrapped around.
 
-        Every delta fits 32 bits, so the difference of wrapped sums is the delta itself.
-        """
-        deltas = np.diff(sums, prepend=np.int32(0))
-        if not by_line:
-            return np.cumsum(deltas, dtype=np.int64)
-        firsts = self.line_starts[:-1]
-        firsts = firsts[firsts < len(sums)]
-        deltas[firsts] = sums[firsts]
-        return self._reset_by_line(np.cumsum(deltas, dtype=np.int64))
-
-    def _reset_by_line(self, sums: Numbers) -> Numbers:
-        if self._lines == 1 or not len(sums):
-            return sums
-        before = np.concatenate([np.zeros(1, sums.dtype), sums])[self.line_starts[:-1]]
-        reset: Numbers = sums - np.repeat(before, np.diff(self.line_starts))
-        return reset
+def _spread(lengths: int | Ints, starts: Ints) -> int | Ints:
+    """The length that each segment has to respect."""
+    return lengths if isinstance(lengths, int) else np.repeat(lengths, np.diff(starts))
 
 
-def _in_range(values: Ints, low: int, top: int) -> bool:
+def _reset(sums: Numbers, starts: Ints) -> Numbers:
+    """Running sums that start anew at each of `starts`, which ends with their number."""
+    if len(starts) == 2 or not len(sums):
+        return sums
+    before = np.concatenate([np.zeros(1, sums.dtype), sums])[starts[:-1]]
+    reset: Numbers = sums - np.repeat(before, np.diff(starts))
+    return reset
+
+
+def _exact(sums: Ints, starts: Ints) -> Numbers:
+    """64-bit running sums, from 32-bit ones that may have wrapped around.
+
+    Every delta fits 32 bits, so the difference of wrapped sums is the delta itself.
+    """
+    deltas = np.diff(sums, prepend=np.int32(0))
+    firsts = starts[:-1]
+    firsts = firsts[firsts < len(sums)]
+    deltas[firsts] = sums[firsts]
+    return _reset(np.cumsum(deltas, dtype=np.int64), starts)
+
+
+def _in_range(values: Ints, low: int, top: int | Ints) -> bool:
     """Whether 32-bit sums show no bad value.
 
     From a value in range, a 32-bit delta that leaves the range is or wraps to a negative number,
     so that the first bad value is always seen.
     """
-    return not len(values) or bool(values.min() >= low and values.max() <= top)
+    if not len(values) or values.min() < low:
+        return not len(values)
+    return bool(values.max() <= top if isinstance(top, int) else (values <= top).all())

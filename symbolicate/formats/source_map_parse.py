@@ -14,7 +14,8 @@ from symbolicate.formats.mappings import Mappings, empty_mappings
 from symbolicate.formats.parsed_map import ParsedMap
 from symbolicate.formats.range_mappings import SUITE_BASE, decode_ranges
 from symbolicate.formats.scopes_text import ScopesPart, decode_scopes
-from symbolicate.formats.sections import Section, flattened
+from symbolicate.formats.sections import Decoding, Section, Start, flattened
+from symbolicate.formats.sections import section as new_section
 from symbolicate.formats.source_contents import SourceContents
 from symbolicate.formats.source_map_json import (
     Node,
@@ -64,7 +65,7 @@ def parse(
 ) -> ParsedMap:
     """Reads a plain or an index map; an index map comes out flat."""
     fields = read_document(data, limits)
-    parsed = _Parser(url, strict, limits, range_base).parse(fields, depth=1)
+    parsed = _Parser(url, Decoding(strict, range_base, limits)).parse(fields)
     parsed.data = data
     if strict:
         decode_scopes(parsed.scopes, parsed.names, len(parsed.sources), limits)
@@ -72,31 +73,39 @@ def parse(
 
 
 class _Parser:
-    def __init__(self, url: str | None, strict: bool, limits: MapLimits, range_base: int) -> None:
+    def __init__(self, url: str | None, decoding: Decoding) -> None:
         self._url = url
-        self._strict = strict
-        self._limits = limits
-        self._range_base = range_base
-        self._sections_left = limits.sections
-        self._segments = 0
+        self._decoding = decoding
+        self._strict = decoding.strict
+        self._limits = decoding.limits
+        self._sections_left = decoding.limits.sections
         self._defects: list[str] = []
 
-    def parse(self, fields: dict[str, Node], depth: int) -> ParsedMap:
+    def parse(self, fields: dict[str, Node]) -> ParsedMap:
+        self._check(fields, 1)
+        if "sections" in fields:
+            whole = flattened(self._sections(fields, 1), self._decoding)
+            whole.file = self._optional(fields, "file", str)
+            whole.debug_id = self._debug_id(fields)
+        else:
+            whole = self._plain_map(fields)
+            whole.mappings = self._mappings(fields, len(whole.sources), len(whole.names))
+        whole.defects = self._defects
+        return whole
+
+    def _check(self, fields: dict[str, Node], depth: int) -> None:
         self._limits.require("index_map_nesting", depth)
         require_shallow_unknown(fields, _KNOWN, self._limits)
         self._check_version(fields)
-        if "sections" in fields:
-            return self._index_map(fields, depth)
-        return self._plain_map(fields)
 
     def _plain_map(self, fields: dict[str, Node]) -> ParsedMap:
+        """Everything but the mappings."""
         raw_sources = self._strings(fields, "sources", required=True)
         self._limits.require("sources", len(raw_sources))
         names = self._strings(fields, "names", nulls=False)
         self._limits.require("names", len(names))
         root = self._optional(fields, "sourceRoot", str)
         return ParsedMap(
-            mappings=self._mappings(fields, len(raw_sources), len(names)),
             file=self._optional(fields, "file", str),
             raw_sources=raw_sources,
             sources=self._resolved(raw_sources, root),
@@ -110,28 +119,27 @@ class _Parser:
             dart_names=decode_dart_names(fields[DART_FIELD], names, self._limits)
             if DART_FIELD in fields
             else {},
-            defects=self._defects,
         )
 
-    def _index_map(self, fields: dict[str, Node], depth: int) -> ParsedMap:
+    def _sections(self, fields: dict[str, Node], depth: int) -> list[Section]:
+        """The plain maps of an index map, in order, clipped by their successors."""
         if "mappings" in fields:
             self._refuse("both mappings and sections")
         nodes = self._list(fields, "sections")
         self._sections_left -= len(nodes)
         if self._sections_left < 0:
             self._limits.require("sections", self._limits.sections - self._sections_left)
-        sections = [section for node in nodes if (section := self._section(node, depth))]
-        in_order = all(a.start < b.start for a, b in pairwise(sections))
-        if not in_order:
+        parts = [part for node in nodes if (part := self._section(node, depth))]
+        if not all(a[0] < b[0] for a, b in pairwise(parts)):
             self._refuse("sections out of order or overlapping")
-            sections.sort(key=lambda section: section.start)
-        whole = flattened(sections, self._limits)
-        whole.file = self._optional(fields, "file", str)
-        whole.debug_id = self._debug_id(fields)
-        whole.defects = self._defects
-        return whole
+            parts.sort(key=lambda part: part[0])
+        for (_, inner), (end, _) in pairwise(parts):
+            for section in inner:
+                section.clipped(end)
+        return [section for _, inner in parts for section in inner]
 
-    def _section(self, node: Node, depth: int) -> Section | None:
+    def _section(self, node: Node, depth: int) -> tuple[Start, list[Section]] | None:
+        """Where a section starts and the plain maps in it; None for one that cannot be read."""
         try:
             fields = fields_of(node)
             if "map" not in fields and "url" in fields:
@@ -142,12 +150,23 @@ class _Parser:
         except WrongType as error:
             self._refuse(f"a section: {error}")
             return None
-        defects, self._defects = self._defects, []
-        section = Section(start, self.parse(inner, depth + 1))
-        self._segments += len(section.map.mappings.generated)
-        self._limits.require("segments", self._segments)
-        self._defects = defects + self._defects
-        return section
+        self._check(inner, depth + 1)
+        if "sections" not in inner:
+            return start, [self._leaf(inner, start)]
+        sections = self._sections(inner, depth + 1)
+        for section in sections:
+            section.moved(start)
+        return start, sections
+
+    def _leaf(self, fields: dict[str, Node], start: Start) -> Section:
+        mappings = self._text(fields, "mappings", required=True)
+        ranges = self._text(fields, "rangeMappings")
+        return new_section(
+            start,
+            self._plain_map(fields),
+            bytes(mappings or b""),
+            None if ranges is None else bytes(ranges),
+        )
 
     def _offset(self, node: Node) -> int:
         value: int = typed(node, int, self._limits) if node is not None else -1
@@ -164,11 +183,9 @@ class _Parser:
         ranges = self._text(fields, "rangeMappings")
         ranged = None
         if ranges is not None:
+            base = self._decoding.range_base
             ranged = decode_ranges(
-                ranges,
-                relative.line_starts,
-                first_base=self._range_base,
-                strict=self._strict,
+                ranges, relative.line_starts, first_base=base, strict=self._strict
             )
         whole = relative.finish(sources, names, strict=self._strict, ranged=ranged)
         return whole.require_mostly_whole()
@@ -246,7 +263,11 @@ class _Parser:
 
     def _scopes(self, fields: dict[str, Node]) -> list[ScopesPart]:
         text = self._text(fields, "scopes")
-        return [] if text is None else [ScopesPart(bytes(text))]
+        if text is None:
+            return []
+        part = ScopesPart(bytes(text))
+        self._limits.require("scope_items", part.text.count(b",") + 1)
+        return [part]
 
     def _list(self, fields: dict[str, Node], name: str) -> list[Any]:
         if name not in fields:

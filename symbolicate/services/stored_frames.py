@@ -45,9 +45,9 @@ class WantedFrame(NamedTuple):
 
 
 class FoundFrames(NamedTuple):
-    """What a batch names: (raw id, part, ref of its set) in request order, and what is unknown."""
+    """What a batch names, in request order, and what of it is unknown."""
 
-    frames: list[tuple[bytes, StoredPart, int, str | None]]
+    frames: list[StoredPart]
     missing: list[str]
     states: _States
 
@@ -189,8 +189,8 @@ def to_wire(found: FoundFrames) -> bytes:
     """Joins the answer of `batch_get`; the stored JSON is spliced in as it is."""
     tails = _Tails(found.states)
     pieces: list[bytes] = [b'{"results":[']
-    for _, part, _, ref in found.frames:
-        pieces += (part.wire, tails[ref], b",")
+    for part in found.frames:
+        pieces += (part.wire, tails[part.ref], b",")
     if found.frames:
         pieces.pop()
     pieces += (b'],"missing":', _json.encode(found.missing), b"}")
@@ -200,17 +200,17 @@ def to_wire(found: FoundFrames) -> bytes:
 def to_frames(found: FoundFrames) -> list[StoredFrame]:
     """Makes values of what was found."""
     made = []
-    for raw_id, part, number, ref in found.frames:
-        state = found.states.get(ref) if ref is not None else None
+    for part in found.frames:
+        state = found.states.get(part.ref) if part.ref is not None else None
         made.append(
             StoredFrame(
-                raw_id=f"{raw_id.hex()}/{number}",
-                part=number,
+                raw_id=f"{part.raw_id.hex()}/{part.part}",
+                part=part.part,
                 contents=msgspec.json.decode(part.contents),
                 context=None if part.context is None else msgspec.json.decode(part.context),
                 resolved=part.resolved,
                 failure_code=part.failure_code,
-                symbol_set_ref=None if state is None else ref,
+                symbol_set_ref=None if state is None else part.ref,
                 id=part.id,
                 created_at=part.created_at,
                 release=None if state is None else state.release,
@@ -261,14 +261,16 @@ def _found(
     states: _States,
     ref: str | None,
 ) -> FoundFrames:
-    frames: list[tuple[bytes, StoredPart, int, str | None]] = []
+    frames: list[StoredPart] = []
     missing: list[str] = []
-    for raw_id, part, spelling in wanted:
+    for raw_id, number, spelling in wanted:
         answer = answers.get(raw_id) if raw_id is not None else None
-        if answer is None or raw_id is None or (ref is not None and answer.ref != ref):
-            missing.append(spelling)
-        elif 0 <= part < len(answer.parts):
-            frames.append((raw_id, answer.parts[part], part, answer.ref))
+        if (
+            answer is not None
+            and 0 <= number < len(answer.parts)
+            and (ref is None or answer.ref == ref)
+        ):
+            frames.append(answer.parts[number])
         else:
             missing.append(spelling)
     return FoundFrames(frames, missing, states)

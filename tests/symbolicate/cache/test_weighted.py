@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symbolicate.cache.weighted import WeightedCache
+from symbolicate.cache.weighted import RECENCY_SECONDS, WeightedCache
 
 
 def by_length(key: str, value: str) -> int:
@@ -35,9 +35,11 @@ def test_get_many_gives_only_what_is_kept() -> None:
 
 @pytest.mark.parametrize("use", ["get", "get_many"])
 def test_what_was_used_least_recently_goes_first(use: str) -> None:
-    cache = make(3)
+    now = [0.0]
+    cache = WeightedCache(3, by_length, clock=lambda: now[0])
     for key in "abc":
         cache.put(key, "x")
+    now[0] += RECENCY_SECONDS
     if use == "get":
         cache.get("a")
     else:
@@ -45,6 +47,24 @@ def test_what_was_used_least_recently_goes_first(use: str) -> None:
     cache.put("d", "x")
     assert cache.get("b") is None
     assert cache.get_many("acd").keys() == {"a", "c", "d"}
+
+
+def test_recency_is_told_to_one_second() -> None:
+    now = [0.0]
+    cache = WeightedCache(2, by_length, clock=lambda: now[0])
+    cache.put("a", "x")
+    now[0] += RECENCY_SECONDS / 2
+    cache.put("b", "x")
+    cache.get("a")
+    cache.put("c", "x")
+    assert cache.get_many("abc").keys() == {"b", "c"}
+
+
+def test_what_was_displaced_is_never_given_back() -> None:
+    cache = make(2)
+    for number in range(100):
+        cache.put(str(number), "x")
+    assert cache.get_many(map(str, range(100))).keys() == {"98", "99"}
 
 
 def test_one_heavy_entry_displaces_several_light_ones() -> None:

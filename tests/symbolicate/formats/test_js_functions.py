@@ -151,6 +151,14 @@ def test_urls_that_may_hold_javascript(url: str | None) -> None:
     assert function_table("function f() { }", url) is not None
 
 
+def test_wrappers_are_taken_off_up_to_a_depth() -> None:
+    def wrapped(depth: int) -> str:
+        return "const x = " + "(" * depth + "() => { @y }" + ")" * depth
+
+    assert name_at_mark(wrapped(5), "a.js") == "x"
+    assert name_at_mark(wrapped(1500), "a.js") == "<anonymous>"
+
+
 @pytest.mark.parametrize("url", ["a.vue", "a.svelte", "style.css", "data.json?x", "a.VUE"])
 def test_other_languages_have_no_table(url: str) -> None:
     assert function_table("function f() { }", url) is None
@@ -194,53 +202,22 @@ def test_sources_made_to_be_costly_are_given_up_or_read(source: str, url: str) -
     assert after.ru_maxrss - usage.ru_maxrss < 800 * 1024
 
 
-words = st.sampled_from(
-    [
-        "function",
-        "class",
-        "const",
-        "async",
-        "return",
-        "=>",
-        "=",
-        "(",
-        ")",
-        "{",
-        "}",
-        "[",
-        "]",
-        "<",
-        ">",
-        ",",
-        ";",
-        ":",
-        ".",
-        "`",
-        "${",
-        "'",
-        '"',
-        "/",
-        "//",
-        "/*",
-        "*/",
-        "\\",
-        "\n",
-        "\r",
-        "\u2028",
-        "a",
-        "f",
-        "get",
-        "static",
-        "#p",
-        "1",
-        "?",
-        "new",
-        "await",
-        "*",
-        "é",
-        "😀",
-    ]
-)
+PUNCTUATION = ["=>", "=", "(", ")", "{", "}", "[", "]", "<", ">", ",", ";", ":", ".", "?", "*"]
+TEXTS = ["`", "${", "'", '"', "/", "//", "/*", "*/", "\\", "\n", "\r", "\u2028", "é", "😀"]
+WORDS = [
+    "function",
+    "class",
+    "const",
+    "async",
+    "return",
+    "get",
+    "static",
+    "new",
+    "await",
+    "a",
+    "#p",
+]
+words = st.sampled_from([*PUNCTUATION, *TEXTS, *WORDS])
 
 
 @given(st.lists(words, max_size=60), st.sampled_from(["a.js", "a.ts", "a.tsx"]))

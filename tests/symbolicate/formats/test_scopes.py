@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,6 +114,20 @@ def test_depth_and_items_are_limited() -> None:
     assert raised.value.limit == "scope_items"
 
 
+def test_limits_hold_in_lenient_maps_too(tmp_path: Path) -> None:
+    deep = ",".join(["BAAA"] * 513 + ["CAA"] * 513)
+    data = {"version": 3, "sources": ["a"], "mappings": "AAAA", "scopes": deep}
+    found = SourceMap.from_json(json.dumps(data).encode())
+    for use in (lambda: found.scopes, lambda: found.function_at(0, 0), found.record):
+        with pytest.raises(MapTooComplex):
+            use()
+    with pytest.raises(MapTooComplex):
+        found.save(tmp_path / "map")
+    with pytest.raises(MapTooComplex) as raised:
+        SourceMap.from_json(json.dumps(data).encode(), limits=MapLimits(scope_items=9))
+    assert raised.value.limit == "scope_items"
+
+
 def test_the_deepest_allowed_scopes_can_be_recorded() -> None:
     scopes = decoded(",".join(["BAAA"] * 512 + ["CAA"] * 512))
     assert original_records(scopes)[0] is not None
@@ -135,6 +150,24 @@ def test_functions_come_from_generated_ranges() -> None:
     assert names == [
         ("outer", "scopes"), ("inner", "scopes"), ("outer", "scopes"), ("outer", "scopes"),
     ]  # fmt: skip
+
+
+def test_ranges_without_a_definition_belong_to_the_one_around() -> None:
+    found = with_scopes(scopes="BFAAA,CAU,ECAA,EAK,FK,FU")
+    names = [found.function_at(0, column) for column in (0, 10, 20)]
+    assert names == [("outer", "scopes")] * 3
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["parsed", "compiled"])
+def test_function_maps_come_before_scopes(compiled: bool, tmp_path: Path) -> None:
+    found = with_scopes(
+        scopes="BFAAA,CAU,ECAA,FU",
+        x_facebook_sources=[[{"names": ["mapped"], "mappings": "AAA"}]],
+    )
+    if compiled:
+        found.save(tmp_path / "map")
+        found = SourceMap.open(tmp_path / "map")
+    assert found.function_at(0, 10) == ("mapped", "function_map")
 
 
 def test_functions_come_from_original_scopes_where_no_range_covers() -> None:

@@ -121,6 +121,7 @@ def test_valid_text(text: bytes, expected: list[list[Row]]) -> None:
         pytest.param(b"A,CA,C", [[(0,), (2,)]], id="two fields move the column"),
         pytest.param(b"A,CAA,C", [[(0,), (2,)]], id="three fields"),
         pytest.param(b"A,CAAAAA,C", [[(0,), (2,)]], id="six fields"),
+        pytest.param(b"A,ABAAAA,C", [[(0,), (1,)]], id="six fields with a negative zero"),
         pytest.param(b"A,AAAAAAAAAA,C", [[(0,), (1,)]], id="ten fields"),
         pytest.param(b"A,C=,C", [[(0,), (2,)]], id="padding"),
         pytest.param(b"A,C?AA,C", [[(0,), (2,)]], id="invalid character"),
