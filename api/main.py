@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 import uvicorn
 
+from symbolicate import garbage
 from symbolicate.config import Settings, from_env
 from symbolicate.errors import Unavailable
 from symbolicate.symbolicator import Symbolicator
@@ -54,6 +55,7 @@ def serve(
     try:
         listener = _listen(host, port)
         symbolicator.jobs.start()
+        garbage.settle()
         Server(server_config(symbolicator, metrics), host).run(sockets=[listener])
     finally:
         _end_by_force_after(CLOSE_SECONDS)

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from symbolicate import garbage
 from symbolicate.config import from_env
 from symbolicate.symbolicator import Symbolicator
 from symbolicate_api.app import create_app
@@ -73,6 +74,7 @@ def main() -> None:
         server_header=False,
         proxy_headers=False,
     )
+    garbage.settle()
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -29,34 +29,31 @@ def _bounded_line(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-def _numbered(lines: Sequence[str], first: int) -> list[ContextLine]:
-    if first < 1:
-        lines, first = lines[1 - first :], 1
-    if not _is_plain(lines):
-        lines = [_bounded_line(text) for text in lines]
-    return [ContextLine(number, text) for number, text in enumerate(lines, first)]
-
-
-def _is_plain(lines: Sequence[str]) -> bool:
-    """Tells whether no line needs a change; asked of all at once, for most need none."""
+def _storable(lines: Sequence[str]) -> Sequence[str]:
+    """Bounds every line; asked of all at once first, for most need no change."""
     text = "".join(lines)
-    return text.isascii() and "\0" not in text and max(map(len, lines), default=0) <= MAX_CHARACTERS
+    if text.isascii() and "\0" not in text and max(map(len, lines)) <= MAX_CHARACTERS:
+        return lines
+    return [_bounded_line(line) for line in lines]
 
 
 def around(lines: Sequence[str], first: int, line: int) -> Context | None:
     """Gives the context of the 1-based `line`, where `lines[0]` has the number `first`.
 
-    None if `line` is not among the lines.
+    None if `line` is not among the lines. No line has a number below 1.
     """
     index = line - first
     if line < 1 or not 0 <= index < len(lines):
         return None
-    start = max(index - MAX_LINES, 0)
-    return Context(
-        _numbered(lines[start:index], first + start),
-        ContextLine(line, _bounded_line(lines[index])),
-        _numbered(lines[index + 1 : index + 1 + MAX_LINES], line + 1),
+    start = max(index - MAX_LINES, 1 - first, 0)
+    shown = map(
+        ContextLine,
+        range(first + start, line + MAX_LINES + 1),
+        _storable(lines[start : index + MAX_LINES + 1]),
     )
+    numbered = list(shown)
+    index -= start
+    return Context(numbered[:index], numbered[index], numbered[index + 1 :])
 
 
 def from_client(

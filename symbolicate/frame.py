@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from symbolicate.clock import wire_time
 from symbolicate.frame_context import Context
@@ -26,8 +26,7 @@ class Frame:
     symbol_set_ref: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class MadeFrame:
+class MadeFrame(NamedTuple):
     """A frame as the resolver made it, ready to be stored."""
 
     raw_id: str
@@ -64,25 +63,30 @@ def contents_of(
     part: FramePart, raw_id: str, failure: Failure | None, retry_at: datetime | None
 ) -> dict[str, Any]:
     """Lays out the wire form of one frame, keys in their documented order, unset keys absent."""
-    pairs: tuple[tuple[str, Any], ...] = (
-        ("raw_id", raw_id),
-        ("mangled_name", part.mangled_name),
-        ("line", part.line),
-        ("column", part.column),
-        ("source", part.source),
-        ("module", part.module),
-        ("in_app", part.in_app),
-        ("resolved_name", part.resolved_name),
-        ("lang", part.lang),
-        ("resolved", part.resolved),
-        ("resolve_failure", failure and failure.sentence),
-        ("failure_code", failure and failure.code),
-        ("retry_at", retry_at and wire_time(retry_at)),
-        ("synthetic", part.synthetic),
-        ("suspicious", part.suspicious),
-        ("junk_drawer", None if part.junk is None else {"raw_frame": part.junk}),
-    )
-    return {key: value for key, value in pairs if value is not None}
+    contents: dict[str, Any] = {"raw_id": raw_id, "mangled_name": part.mangled_name}
+    if part.line is not None:
+        contents["line"] = part.line
+    if part.column is not None:
+        contents["column"] = part.column
+    if part.source is not None:
+        contents["source"] = part.source
+    if part.module is not None:
+        contents["module"] = part.module
+    contents["in_app"] = part.in_app
+    if part.resolved_name is not None:
+        contents["resolved_name"] = part.resolved_name
+    contents["lang"] = part.lang
+    contents["resolved"] = part.resolved
+    if failure is not None:
+        contents["resolve_failure"] = failure.sentence
+        contents["failure_code"] = failure.code
+    if retry_at is not None:
+        contents["retry_at"] = wire_time(retry_at)
+    contents["synthetic"] = part.synthetic
+    contents["suspicious"] = part.suspicious
+    if part.junk is not None:
+        contents["junk_drawer"] = {"raw_frame": part.junk}
+    return contents
 
 
 def frames_of(

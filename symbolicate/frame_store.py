@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -26,8 +25,7 @@ _ENTRY_BYTES = 400
 _json = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the resolver made of one raw frame, before it is stored.
 
     `asked_hash` names the generation that served when the answer was made, `data_hash` the same
@@ -78,8 +76,7 @@ class StoredPart(NamedTuple):
         return None if self.context_at is None else self.wire[self.context_at]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAnswer:
+class StoredAnswer(NamedTuple):
     """All parts of one raw id as stored, and what decides whether they are stale."""
 
     parts: tuple[StoredPart, ...]

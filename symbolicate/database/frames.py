@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -38,8 +37,7 @@ class SourceRow(NamedTuple):
     debug_image: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class NewFrame:
+class NewFrame(NamedTuple):
     """One part to store."""
 
     raw_id: bytes
@@ -153,8 +151,7 @@ def _may_replace(knowing: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def _values(team_id: int, frame: NewFrame, now: datetime) -> dict[str, Any]:
-    values = {name: getattr(frame, name) for name in NewFrame.__slots__}
-    return {**values, "team_id": team_id, "created_at": now}
+    return {**frame._asdict(), "team_id": team_id, "created_at": now}
 
 
 def stale_for(

@@ -32,6 +32,10 @@ class ContentState(IntEnum):
     BLOCKS = 3
 
 
+KEPT_SECTIONS = 128
+"""Sections of 32 lines kept split, some 300 KB of ordinary source."""
+
+
 class CompiledContents:
     """The texts of all sources; some decompressed blocks are kept, least recently used out first.
 
@@ -46,6 +50,7 @@ class CompiledContents:
         self._marks_at = compiled.required(Tag.LINE_MARKS_AT, sources + 1)
         self._marks = compiled.required(Tag.LINE_MARKS)
         self._kept: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._sections: dict[tuple[int, int], list[str]] = {}
         self._lock = threading.Lock()
         self.byte_size = 0
 
@@ -59,15 +64,33 @@ class CompiledContents:
         """Lines `start` to `stop` - 1 of a source, clipped to it; None where the map has none."""
         if not self._has(source):
             return None
-        start = max(start, 0)
-        marks, first = self._marks_of(source), start // LINES_PER_MARK
-        if first >= len(marks):
-            return []
-        after = -(-stop // LINES_PER_MARK)
-        end = marks[after] if after < len(marks) else None
-        lines = split_lines(_decoded(self._bytes(source, marks[first], end)))
+        start, stop = max(start, 0), max(stop, 0)
+        first, last = start // LINES_PER_MARK, max(stop - 1, start) // LINES_PER_MARK
+        lines = self._section(source, first)
+        for number in range(first + 1, last + 1):
+            section = self._section(source, number)
+            if not section:
+                break
+            lines = lines + section
         skipped = first * LINES_PER_MARK
         return lines[start - skipped : max(stop - skipped, 0)]
+
+    def _section(self, source: int, number: int) -> list[str]:
+        """The lines from one mark to the next, kept because frames come from the same places."""
+        key = source, number
+        kept = self._sections.get(key)
+        if kept is not None:
+            return kept
+        marks = self._marks_of(source)
+        if number >= len(marks):
+            return []
+        end = marks[number + 1] if number + 1 < len(marks) else None
+        lines = split_lines(_decoded(self._bytes(source, marks[number], end)))
+        section = lines if end is None else lines[:LINES_PER_MARK]
+        if len(self._sections) >= KEPT_SECTIONS:
+            self._sections.clear()
+        self._sections[key] = section
+        return section
 
     def _has(self, source: int) -> bool:
         known = 0 <= source < len(self._states)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from symbolicate import context
@@ -115,6 +116,7 @@ def mapped_part(
     )
 
 
+@lru_cache(4096)
 def script_ref(name: str) -> SymbolSetRef | None:
     """Names a symbol set by chunk id or URL; None if the name is too long to be a ref."""
     fits = len(name.encode()) <= MAX_REF_BYTES

@@ -149,7 +149,7 @@ def test_teams_do_not_see_each_others_answers(wired: Any, make: Any) -> None:
     for store in (wired.store, wired.new_store()):
         assert store.get(2, [answer.raw_id]) == {}
         assert store.sources(2, [answer.raw_id]) == {}
-    mine = replace(answer, frames=[replace(answer.frames[0], contents={"lang": "mine"})])
+    mine = answer._replace(frames=[answer.frames[0]._replace(contents={"lang": "mine"})])
     wired.store.save(2, [mine])
     for store in (wired.store, wired.new_store()):
         contents = [store.get(t, [answer.raw_id])[answer.raw_id].parts[0].contents for t in (1, 2)]
@@ -183,10 +183,9 @@ def test_an_answer_from_a_set_is_never_replaced_by_ignorance(wired: Any, make: A
     wired.add("chunk")
     (knowing,) = answers(wired, make, make.web())
     before = wired.store.save(TEAM, [knowing]).stored
-    ignorant = replace(
-        knowing,
+    ignorant = knowing._replace(
         data_hash=None,
-        frames=[replace(knowing.frames[0], failure_code="blob_missing", resolved=False)],
+        frames=[knowing.frames[0]._replace(failure_code="blob_missing", resolved=False)],
     )
     assert wired.store.save(TEAM, [ignorant]).stored == before
     assert wired.new_store().get(TEAM, [knowing.raw_id]) == before
@@ -206,10 +205,10 @@ def test_a_new_answer_keeps_the_rows_id_and_renews_its_time(wired: Any, make: An
 def test_parts_come_back_in_order_and_surplus_ones_go(wired: Any, make: Any) -> None:
     (answer,) = answers(wired, make, make.web())
     (frame,) = answer.frames
-    three = replace(answer, frames=[replace(frame, part=n, failure_code=None) for n in range(3)])
+    three = answer._replace(frames=[frame._replace(part=n, failure_code=None) for n in range(3)])
     (found,) = wired.store.save(TEAM, [three]).stored.values()
     assert len({part.id for part in found.parts}) == 3
-    two = replace(answer, frames=three.frames[:2])
+    two = answer._replace(frames=three.frames[:2])
     (fewer,) = wired.store.save(TEAM, [two]).stored.values()
     assert [part.id for part in fewer.parts] == [part.id for part in found.parts[:2]]
     assert wired.rows("SELECT part FROM stack_frame ORDER BY part") == [(0,), (1,)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -54,7 +53,7 @@ def frame() -> FrameMaker:
     """Makes a frame to store; its raw id is one byte repeated, its id is new."""
 
     def make(name: int, **changed: Any) -> NewFrame:
-        return replace(FRAME, raw_id=bytes([name]) * 32, id=uuid7(), **changed)
+        return FRAME._replace(raw_id=bytes([name]) * 32, id=uuid7(), **changed)
 
     return make
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +120,7 @@ def test_raw_ids_of_other_teams_are_not_seen(
 def test_more_raw_ids_than_fit_into_one_statement_are_all_read(
     database: Database, frame: FrameMaker, moment: Moment
 ) -> None:
-    many = [replace(frame(0), raw_id=n.to_bytes(32, "big")) for n in range(CHUNK + 1)]
+    many = [frame(0)._replace(raw_id=n.to_bytes(32, "big")) for n in range(CHUNK + 1)]
     save(database, many, moment(0))
     with database.read() as connection:
         rows = frames.load(connection, 1, [one.raw_id for one in many])
