@@ -70,12 +70,10 @@ class BatchGet:
         question = read_question(body, header(scope, b"content-type"))
         wiring = wiring_of(scope)
         frames = wiring.symbolicator.stored_frames
-        found = None
+        answer = None
         if question.raw_ids and question.symbol_set is None:
-            found = frames.batch_in_memory(team_id, question.raw_ids)
-        if found is not None:
-            answer = to_wire(found)
-        else:
+            answer = frames.batch_in_memory(team_id, question.raw_ids)
+        if answer is None:
             answer = await wiring.run(_answer, frames, team_id, question)
         length = (b"content-length", b"%d" % len(answer))
         start = {"type": "http.response.start", "status": 200, "headers": [*_HEADERS, length]}

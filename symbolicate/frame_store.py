@@ -137,8 +137,13 @@ class FrameStore:
 
     def get_known(self, team_id: int, raw_ids: Iterable[bytes]) -> dict[bytes, StoredAnswer]:
         """Gives those that memory holds."""
-        found = self._memory.get_many([(team_id, raw_id) for raw_id in raw_ids])
-        return {raw_id: answer for (_, raw_id), answer in found.items()}
+        wanted = list(raw_ids)
+        found = zip(wanted, self.known(team_id, wanted), strict=True)
+        return {raw_id: answer for raw_id, answer in found if answer is not None}
+
+    def known(self, team_id: int, raw_ids: Sequence[bytes]) -> list[StoredAnswer | None]:
+        """Gives what memory holds of each raw id, in order."""
+        return self._memory.get_each([(team_id, raw_id) for raw_id in raw_ids])
 
     def forget(self, team_id: int, raw_ids: Iterable[bytes]) -> None:
         """Drops answers from memory, so that the next look reads the database."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from cachetools import LRUCache
@@ -76,28 +76,35 @@ class WeightedCache(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """Gives the value kept under a key, or None; counts as a use."""
-        return self.get_many((key,)).get(key)
+        return self.get_each((key,))[0]
 
     def get_many(self, keys: Iterable[K]) -> dict[K, V]:
-        """Gives the values of those keys that are kept; counts as a use of each.
+        """Gives the values of those keys that are kept; counts as a use of each."""
+        keys = list(keys)
+        found = zip(keys, self.get_each(keys), strict=True)
+        return {key: value for key, value in found if value is not None}
+
+    def get_each(self, keys: Sequence[K]) -> list[V | None]:
+        """Gives the value of each key, or None in its place; counts as a use of each.
 
         Takes the lock once, which makes it several times as quick as one `get` a key.
         """
-        found: dict[K, V] = {}
+        found: list[V | None] = []
         with self._lock:
             now = self._clock()
             look, stale = self._entries.index.get, now - RECENCY_SECONDS
             for key in keys:
                 entry = look(key)
                 if entry is None:
-                    continue
-                if entry.expires <= now:
+                    found.append(None)
+                elif entry.expires <= now:
                     del self._entries[key]
-                    continue
-                if entry.used <= stale:
-                    self._entries[key] = entry
-                    entry.used = now
-                found[key] = entry.value
+                    found.append(None)
+                else:
+                    if entry.used <= stale:
+                        self._entries[key] = entry
+                        entry.used = now
+                    found.append(entry.value)
         return found
 
     def put(self, key: K, value: V) -> None:

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -109,19 +108,37 @@ class StoredFrames:
         states = self._catalog.states(team_id, {a.ref for a in answers.values() if a.ref})
         return _found(wanted, answers, states, ref)
 
-    def batch_in_memory(self, team_id: int, raw_ids: Sequence[str]) -> FoundFrames | None:
-        """Gives the same if it can be told, fresh, without the database; else None."""
+    def batch_in_memory(self, team_id: int, raw_ids: Sequence[str]) -> bytes | None:
+        """Gives the wire form of the same if it can be told, fresh, without the database."""
         wanted = read_raw_ids(raw_ids)
-        hashes = {one.raw_id for one in wanted if one.raw_id is not None}
-        answers = self._store.get_known(team_id, hashes)
-        if len(answers) < len(hashes):
-            return None
-        states = self._catalog.known_states(team_id, {a.ref for a in answers.values() if a.ref})
+        named = [one for one in wanted if one.raw_id is not None]
+        answers = self._store.known(team_id, [one.raw_id for one in named if one.raw_id])
+        refs = {answer.ref for answer in answers if answer is not None}
+        states = self._catalog.known_states(team_id, [ref for ref in refs if ref is not None])
         if states is None:
             return None
-        if _any_stale(answers.values(), states, self._clock()):
-            return None
-        return _found(wanted, answers, states, None)
+        tails, now = _Tails(states), self._clock()
+        serving: dict[str | None, bytes | None] = {}
+        serving |= {ref: state.data_hash for ref, state in states.items()}
+        pieces: list[bytes] = []
+        missing = [one.spelling for one in wanted if one.raw_id is None]
+        for (_, number, spelling), answer in zip(named, answers, strict=True):
+            if answer is None:
+                return None
+            parts, ref, data_hash, version, retry_at = answer
+            same = serving.get(ref, data_hash) == data_hash and version == RESOLVER_VERSION
+            if not same or retry_at is not None:
+                state = states.get(ref) if ref is not None else None
+                if answer.stale(state, RESOLVER_VERSION, now):
+                    return None
+            if 0 <= number < len(parts):
+                pieces += (parts[number].wire, tails[ref], b",")
+            else:
+                missing.append(spelling)
+        if missing:
+            unknown = set(missing)
+            missing = [one.spelling for one in wanted if one.spelling in unknown]
+        return _joined(pieces, missing)
 
     def page(self, team_id: int, *, limit: int, offset: int) -> tuple[int, bytes]:
         """Gives the count of the team's frames and one page of them as a JSON array."""
@@ -188,13 +205,16 @@ class StoredFrames:
 def to_wire(found: FoundFrames) -> bytes:
     """Joins the answer of `batch_get`; the stored JSON is spliced in as it is."""
     tails = _Tails(found.states)
-    pieces: list[bytes] = [b'{"results":[']
+    pieces: list[bytes] = []
     for part in found.frames:
         pieces += (part.wire, tails[part.ref], b",")
-    if found.frames:
-        pieces.pop()
-    pieces += (b'],"missing":', _json.encode(found.missing), b"}")
-    return b"".join(pieces)
+    return _joined(pieces, found.missing)
+
+
+def _joined(pieces: list[bytes], missing: list[str]) -> bytes:
+    """Joins frames, each with a comma behind it, and the ids that are unknown."""
+    end = b'],"missing":%b}' % _json.encode(missing)
+    return b"".join((b'{"results":[', *pieces[:-1], end))
 
 
 def to_frames(found: FoundFrames) -> list[StoredFrame]:
@@ -241,18 +261,6 @@ def _encoded(release: dict[str, Any] | None) -> bytes:
         return _json.encode(release)
     except UnicodeEncodeError:
         return json.dumps(release).encode()
-
-
-def _any_stale(answers: Iterable[StoredAnswer], states: _States, now: datetime) -> bool:
-    """Tells whether one is stale; the bulk, answers by the generation that serves, costs little."""
-    for answer in answers:
-        state = states.get(answer.ref) if answer.ref is not None else None
-        same = state is None or state.data_hash == answer.data_hash
-        if same and answer.retry_at is None and answer.resolver_version == RESOLVER_VERSION:
-            continue
-        if answer.stale(state, RESOLVER_VERSION, now):
-            return True
-    return False
 
 
 def _found(

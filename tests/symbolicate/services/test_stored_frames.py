@@ -318,7 +318,7 @@ def test_what_memory_holds_fresh_is_given_without_the_database(
     asked = frames.batch(1, [raw_id, "nope"])
     with monkeypatch.context() as patch:
         patch.setattr(Database, "read", None)
-        assert frames.batch_in_memory(1, [raw_id, "nope"]) == asked
+        assert frames.batch_in_memory(1, [raw_id, "nope"]) == to_wire(asked)
         assert frames.batch_in_memory(1, [raw_id, UNKNOWN]) is None
         assert frames.batch_in_memory(2, [raw_id]) is None
     bench.upload("chunk", "new")
