@@ -102,9 +102,9 @@ class CompiledOrigin:
 
     @property
     def byte_size(self) -> int:
-        """Memory of the strings and texts kept so far."""
+        """What the file holds, and the strings and texts kept so far."""
         strings = self.sources.byte_size + self.names.byte_size
-        return 4096 + strings + self._contents.byte_size
+        return self._compiled.held_bytes + strings + self._contents.byte_size
 
     def save(
         self,

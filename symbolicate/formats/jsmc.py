@@ -83,6 +83,10 @@ class Header(NamedTuple):
     dropped: int
 
 
+MAPPED_FROM = 256 << 10
+"""Bytes above which a file is mapped; a mapped one weighs as much, for its descriptor."""
+
+
 class Section(NamedTuple):
     """Where one section lies, how wide its items are and what its bytes must sum up to."""
 
@@ -95,24 +99,29 @@ class Section(NamedTuple):
 
 
 class CompiledFile:
-    """One mapped JSMC file; views of it stay valid as long as they are held."""
+    """One JSMC file; views of it stay valid as long as they are held.
 
-    __slots__ = ("_data", "_sections", "header")
+    A large file is mapped, which holds a file descriptor; a small one is read, so that a process
+    can keep thousands open. `held_bytes` is what either costs a cache.
+    """
 
-    def __init__(self, data: memoryview) -> None:
+    __slots__ = ("_data", "_sections", "header", "held_bytes")
+
+    def __init__(self, data: memoryview, held_bytes: int) -> None:
         self._data = data
+        self.held_bytes = held_bytes
         self.header, at, count = _read_header(data)
         self._sections = _read_contents(data, at, count)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> CompiledFile:
-        """Maps a file; only the header and the table of contents are read and checked."""
+        """Opens a file; only the header and the table of contents are checked."""
         with open(path, "rb") as file:
-            try:
-                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            except ValueError:
-                raise CorruptCache("compiled source map: the file is empty") from None
-        return cls(memoryview(mapped))
+            size = os.fstat(file.fileno()).st_size
+            if size <= MAPPED_FROM:
+                return cls(memoryview(file.read()), size)
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return cls(memoryview(mapped), MAPPED_FROM)
 
     def view(self, tag: Tag) -> memoryview[int] | None:
         """The items of a section, or None where the file has no such section."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from symbolicate.errors import CorruptCache
+from symbolicate.formats import jsmc
 from symbolicate.formats.jsmc import HEADER_BYTES, CompiledFile, Tag
 from symbolicate.formats.source_map import SourceMap
 
@@ -275,3 +277,29 @@ def test_opening_and_looking_up_needs_the_standard_library_alone(tmp_path: Path)
     assert printed.stdout.strip() == (
         "Token(source='src/cart.js', line=1, column=13, name='n') Cart.total"
     ), printed.stderr
+
+
+def test_a_small_file_holds_no_descriptor_and_a_large_one_weighs_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "map.jsmc"
+    parsed().save(path)
+    before = len(os.listdir("/dev/fd"))
+    read = [SourceMap.open(path) for _ in range(50)]
+    assert len(os.listdir("/dev/fd")) == before
+    monkeypatch.setattr(jsmc, "MAPPED_FROM", 100)
+    mapped = SourceMap.open(path, verify=True)
+    assert len(os.listdir("/dev/fd")) == before + 1
+    assert read[0].byte_size - path.stat().st_size == mapped.byte_size - 100
+    assert [mapped.lookup(*at) for at in POSITIONS] == [read[0].lookup(*at) for at in POSITIONS]
+
+
+@pytest.mark.parametrize("size", [0, 50], ids=["empty", "cut"])
+def test_a_mapped_file_that_is_cut_is_corrupt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(jsmc, "MAPPED_FROM", -1 if size else 0)
+    path = tmp_path / "map.jsmc"
+    path.write_bytes(b"JSMC" + bytes(size - 4) if size else b"")
+    with pytest.raises(CorruptCache):
+        CompiledFile.open(path)
