@@ -13,8 +13,8 @@ from cachetools import LRUCache
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-
 RECENCY_SECONDS = 1.0
+"""How long a use counts as the same one, so that it need not be put in order again."""
 
 
 class _Entry(Generic[V]):

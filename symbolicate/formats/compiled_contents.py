@@ -32,8 +32,8 @@ class ContentState(IntEnum):
     BLOCKS = 3
 
 
-KEPT_SECTIONS = 128
-"""Sections of 32 lines kept split, some 300 KB of ordinary source."""
+KEPT_SECTION_BYTES = 256 << 10
+"""Text kept as split lines per map; a section of longer lines than that is split each time."""
 
 
 class CompiledContents:
@@ -51,6 +51,7 @@ class CompiledContents:
         self._marks = compiled.required(Tag.LINE_MARKS)
         self._kept: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._sections: dict[tuple[int, int], list[str]] = {}
+        self._section_bytes = 0
         self._lock = threading.Lock()
         self.byte_size = 0
 
@@ -85,12 +86,21 @@ class CompiledContents:
         if number >= len(marks):
             return []
         end = marks[number + 1] if number + 1 < len(marks) else None
-        lines = split_lines(_decoded(self._bytes(source, marks[number], end)))
+        data = self._bytes(source, marks[number], end)
+        lines = split_lines(_decoded(data))
         section = lines if end is None else lines[:LINES_PER_MARK]
-        if len(self._sections) >= KEPT_SECTIONS:
-            self._sections.clear()
-        self._sections[key] = section
+        if len(data) <= KEPT_SECTION_BYTES:
+            self._keep_section(key, section, len(data))
         return section
+
+    def _keep_section(self, key: tuple[int, int], section: list[str], size: int) -> None:
+        with self._lock:
+            if self._section_bytes + size > KEPT_SECTION_BYTES:
+                self._sections.clear()
+                self._section_bytes = 0
+            if key not in self._sections:
+                self._sections[key] = section
+                self._section_bytes += size
 
     def _has(self, source: int) -> bool:
         known = 0 <= source < len(self._states)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import psycopg
 import pytest
 
 if TYPE_CHECKING:
     from tests.api.conftest import Api, OpenApi
 
-psycopg = pytest.importorskip("psycopg")
 
 SOURCE = b"total()"
 MAP = b'{"version":3,"sources":["cart.ts"],"names":[],"mappings":"AAAA"}'

@@ -12,6 +12,7 @@ from symbolicate.errors import CorruptCache
 from symbolicate.formats.compiled_contents import (
     BLOCK,
     KEPT_BYTES,
+    KEPT_SECTION_BYTES,
     CompiledContents,
     ContentState,
     line_marks,
@@ -137,3 +138,14 @@ def test_a_missing_section_is_damage(tmp_path: Path) -> None:
     del whole._sections[Tag.LINE_MARKS]
     with pytest.raises(CorruptCache, match="LINE_MARKS"):
         CompiledContents(whole)
+
+
+def test_split_lines_are_kept_within_their_bytes_however_long_the_lines(tmp_path: Path) -> None:
+    text = "\n".join(f"{n} " + "z" * (50_000 if n > 500 else 40) for n in range(600))
+    contents = compiled(tmp_path, text)
+    lines = text.split("\n")
+    for start in (0, 480, 520, 10, 590, 300, 0):
+        assert contents.lines(0, start, start + 31) == lines[start : start + 31]
+        kept = [line for section in contents._sections.values() for line in section]
+        assert sum(map(len, kept)) <= KEPT_SECTION_BYTES
+    assert contents._sections
