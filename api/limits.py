@@ -44,7 +44,8 @@ async def chunks(scope: Scope, receive: Receive, limit: int) -> AsyncIterator[by
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """Gives the whole body, at most `limit` bytes."""
-    return b"".join([chunk async for chunk in chunks(scope, receive, limit)])
+    arrived = [chunk async for chunk in chunks(scope, receive, limit)]
+    return arrived[0] if len(arrived) == 1 else b"".join(arrived)
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

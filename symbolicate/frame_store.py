@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,7 +22,8 @@ from symbolicate.identity import uuid7
 from symbolicate.release import SymbolSet
 
 FAILED_SECONDS = 300.0
-_ENTRY_BYTES = 400
+_ENTRY_BYTES = 900
+_ORIGINS = 16_384
 
 _json = msgspec.json.Encoder()
 
@@ -100,6 +103,29 @@ class StoredAnswer(NamedTuple):
         return state.data_hash != self.data_hash or self.resolver_version != resolver_version
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """The generation that answers came from; one object for all of them, told apart by identity."""
+
+    ref: str | None
+    data_hash: bytes | None
+
+    def replaced(self, states: Mapping[str, SymbolSet]) -> bool:
+        """Tells whether the ref names other bytes now: the middle rule of `StoredAnswer.stale`."""
+        state = states.get(self.ref) if self.ref is not None else None
+        return state is not None and state.usable and state.data_hash != self.data_hash
+
+
+_origin = lru_cache(_ORIGINS)(Origin)
+
+
+class ReadyPart(NamedTuple):
+    """What a hot read needs of a stored part: good for as long as its origin is not replaced."""
+
+    wire: bytes
+    origin: Origin
+
+
 class Saved(NamedTuple):
     """What became of a save: the answers now stored, and those that a new generation outdated."""
 
@@ -134,6 +160,27 @@ class FrameStore:
                 rows = frames.load(connection, team_id, missing)
             found |= self.keep(team_id, rows)
         return found
+
+    def ready(self, team_id: int, spellings: Iterable[str]) -> list[ReadyPart] | None:
+        """Gives parts by raw ids as they were spelled before; None unless memory holds them all."""
+        return self._memory.get_attached(team_id, spellings)
+
+    def make_ready(
+        self, team_id: int, spelled: Iterable[tuple[str, bytes, int]], resolver_version: int
+    ) -> None:
+        """Lets `ready` find parts that memory holds: (spelling, raw id, part) each.
+
+        Only what needs no resolution but for another generation of its set can be ready.
+        """
+        wanted = list(spelled)
+        answers = self.known(team_id, [raw_id for _, raw_id, _ in wanted])
+        for (spelling, raw_id, number), answer in zip(wanted, answers, strict=True):
+            if answer is None or not 0 <= number < len(answer.parts):
+                continue
+            if answer.retry_at is None and answer.resolver_version == resolver_version:
+                origin = _origin(answer.ref, answer.data_hash)
+                ready = ReadyPart(answer.parts[number].wire, origin)
+                self._memory.attach((team_id, raw_id), team_id, spelling, ready)
 
     def get_known(self, team_id: int, raw_ids: Iterable[bytes]) -> dict[bytes, StoredAnswer]:
         """Gives those that memory holds."""

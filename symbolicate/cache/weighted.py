@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from cachetools import LRUCache
 
@@ -17,38 +17,74 @@ RECENCY_SECONDS = 1.0
 """How long a use counts as the same one, so that it need not be put in order again."""
 
 
-class _Entry(Generic[V]):
-    __slots__ = ("expires", "used", "value", "weight")
+class _Entry(Generic[K, V]):
+    """A value that may be given out, without another thought, for as long as it is `fresh`."""
 
-    def __init__(self, value: V, weight: int, expires: float, used: float) -> None:
+    __slots__ = ("expires", "fresh", "key", "names", "value", "weight")
+
+    def __init__(self, key: K, value: V, weight: int, expires: float) -> None:
+        self.key = key
         self.value = value
         self.weight = weight
         self.expires = expires
-        self.used = used
+        self.fresh = -math.inf
+        self.names: tuple[tuple[Hashable, Hashable], ...] = ()
+
+    def use(self, now: float) -> None:
+        self.fresh = min(now + RECENCY_SECONDS, self.expires)
 
 
-def _weight_of(entry: _Entry[V]) -> int:
+def _weight_of(entry: _Entry[K, V]) -> int:
     return entry.weight
 
 
-class _Evicting(LRUCache[K, _Entry[V]]):
-    """Keeps an index beside the order of use in step, for look-ups that leave the order alone."""
+class _Evicting(LRUCache[K, _Entry[K, V]]):
+    """Keeps indexes beside the order of use in step, for look-ups that leave the order alone."""
 
     def __init__(self, capacity_bytes: int) -> None:
         super().__init__(capacity_bytes, _weight_of)
-        self.index: dict[K, _Entry[V]] = {}
+        self.index: dict[K, _Entry[K, V]] = {}
+        self.attached: dict[Hashable, dict[Hashable, tuple[Any, _Entry[K, V]]]] = {}
 
-    def __setitem__(self, key: K, entry: _Entry[V]) -> None:
+    def __setitem__(self, key: K, entry: _Entry[K, V]) -> None:
+        replaced = self.index.get(key)
         super().__setitem__(key, entry)
         self.index[key] = entry
+        if replaced is not None and replaced is not entry:
+            self._detach(replaced)
 
     def __delitem__(self, key: K) -> None:
         super().__delitem__(key)
-        self.index.pop(key, None)
+        entry = self.index.pop(key, None)
+        if entry is not None:
+            self._detach(entry)
+
+    def attach(self, key: K, group: Hashable, name: Hashable, extra: Any) -> None:
+        entry = self.index.get(key)
+        if entry is not None and name not in self.attached.get(group, ()):
+            entry.names += ((group, name),)
+            self.attached.setdefault(group, {})[name] = (extra, entry)
+
+    def still(self, entry: _Entry[K, V], now: float) -> bool:
+        """Puts an entry that is used in order again, or drops it if its time is over."""
+        if entry.expires <= now:
+            del self[entry.key]
+            return False
+        self[entry.key] = entry
+        entry.use(now)
+        return True
 
     def clear(self) -> None:
         super().clear()
         self.index.clear()
+        self.attached.clear()
+
+    def _detach(self, entry: _Entry[K, V]) -> None:
+        for group, name in entry.names:
+            named = self.attached[group]
+            del named[name]
+            if not named:
+                del self.attached[group]
 
 
 class WeightedCache(Generic[K, V]):
@@ -92,18 +128,12 @@ class WeightedCache(Generic[K, V]):
         found: list[V | None] = []
         with self._lock:
             now = self._clock()
-            look, stale = self._entries.index.get, now - RECENCY_SECONDS
+            entries, look = self._entries, self._entries.index.get
             for key in keys:
                 entry = look(key)
-                if entry is None:
-                    found.append(None)
-                elif entry.expires <= now:
-                    del self._entries[key]
+                if entry is None or (entry.fresh <= now and not entries.still(entry, now)):
                     found.append(None)
                 else:
-                    if entry.used <= stale:
-                        self._entries[key] = entry
-                        entry.used = now
                     found.append(entry.value)
         return found
 
@@ -112,12 +142,41 @@ class WeightedCache(Generic[K, V]):
         weight = self._weigh(key, value)
         seconds = self._ttl(key, value) if self._ttl is not None else None
         now = self._clock()
-        entry = _Entry(value, weight, math.inf if seconds is None else now + seconds, now)
+        entry = _Entry(key, value, weight, math.inf if seconds is None else now + seconds)
+        entry.use(now)
         with self._lock:
             if weight > self._entries.maxsize:
                 self._entries.pop(key, None)
             else:
                 self._entries[key] = entry
+
+    def attach(self, key: K, group: Hashable, name: Hashable, extra: Any) -> None:
+        """Lets a kept value carry another, found under a name of its own in a group of names.
+
+        It goes when the value goes or is replaced, and is to be counted in the value's weight. A
+        name that is taken stays with what it names.
+        """
+        with self._lock:
+            self._entries.attach(key, group, name, extra)
+
+    def get_attached(self, group: Hashable, names: Iterable[Hashable]) -> list[Any] | None:
+        """Gives what is attached under each name, or None if one of them is not kept.
+
+        Counts as a use of every value that carries them.
+        """
+        found: list[Any] = []
+        with self._lock:
+            now = self._clock()
+            entries, look = self._entries, self._entries.attached.get(group, {}).get
+            for name in names:
+                carried = look(name)
+                if carried is None:
+                    return None
+                extra, entry = carried
+                if entry.fresh <= now and not entries.still(entry, now):
+                    return None
+                found.append(extra)
+        return found
 
     def discard(self, key: K) -> None:
         """Forgets a key, kept or not."""

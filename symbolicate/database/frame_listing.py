@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal, select
 
 from symbolicate.database.frames import FrameRow
 from symbolicate.database.tables import stack_frame
@@ -24,9 +24,10 @@ def newest(
     return [FrameRow._make(row) for row in connection.execute(statement)]
 
 
-def count(connection: Connection, team_id: int) -> int:
-    """Counts the frames of a team."""
-    statement = select(func.count()).select_from(stack_frame).where(_c.team_id == team_id)
+def count(connection: Connection, team_id: int, most: int | None = None) -> int:
+    """Counts the frames of a team, looking at no more than `most`."""
+    some = select(literal(1)).select_from(stack_frame).where(_c.team_id == team_id).limit(most)
+    statement = select(func.count()).select_from(some.subquery())
     return int(connection.execute(statement).scalar_one())
 
 

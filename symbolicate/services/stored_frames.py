@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,10 +19,11 @@ from symbolicate.database import frame_listing, symbol_sets
 from symbolicate.database.engine import Database
 from symbolicate.errors import NotFound, Refused
 from symbolicate.frame import StoredFrame
-from symbolicate.frame_store import FrameStore, StoredAnswer, StoredPart, stored_part
+from symbolicate.frame_store import FrameStore, Origin, StoredAnswer, StoredPart, stored_part
 from symbolicate.identity import normal_ref, parse_raw_id, raw_id_bytes
 from symbolicate.languages.registry import RESOLVER_VERSION
 from symbolicate.release import SymbolSet
+from symbolicate.services.page_counts import PageCounts
 from symbolicate.text import storable
 
 NEWEST = 1000
@@ -86,10 +87,12 @@ class StoredFrames:
         self._catalog = catalog
         self._clock = clock
         self._repairs = ThreadPoolExecutor(4, "symbolicate-repair")
+        self._counts = PageCounts()
 
     def close(self) -> None:
-        """Ends the threads that repair stale frames."""
+        """Ends the threads that repair stale frames and count."""
         self._repairs.shutdown(cancel_futures=True)
+        self._counts.close()
 
     def batch(
         self, team_id: int, raw_ids: Sequence[str] | None, symbol_set: str | None = None
@@ -106,54 +109,42 @@ class StoredFrames:
         hashes = [one.raw_id for one in wanted if one.raw_id is not None]
         answers = self._repaired(team_id, self._store.get(team_id, hashes))
         states = self._catalog.states(team_id, {a.ref for a in answers.values() if a.ref})
+        self._store.make_ready(team_id, _spelled(wanted), RESOLVER_VERSION)
         return _found(wanted, answers, states, ref)
 
     def batch_in_memory(self, team_id: int, raw_ids: Sequence[str]) -> bytes | None:
-        """Gives the wire form of the same if it can be told, fresh, without the database."""
-        wanted = read_raw_ids(raw_ids)
-        named = [one for one in wanted if one.raw_id is not None]
-        answers = self._store.known(team_id, [one.raw_id for one in named if one.raw_id])
-        refs = {answer.ref for answer in answers if answer is not None}
-        states = self._catalog.known_states(team_id, [ref for ref in refs if ref is not None])
-        if states is None:
+        """Gives the wire form of the same if `batch` read exactly these before and nothing of it
+        needs the database or another look; None otherwise.
+        """
+        ready = self._store.ready(team_id, raw_ids)
+        if not ready:
             return None
-        tails, now = _Tails(states), self._clock()
-        # The rule is StoredAnswer.stale; nearly every answer passes this cheaper one before it.
-        serving: dict[str | None, bytes | None] = {
-            ref: state.data_hash for ref, state in states.items()
-        }
-        pieces: list[bytes] = []
-        missing = [one.spelling for one in wanted if one.raw_id is None]
-        for (_, number, spelling), answer in zip(named, answers, strict=True):
-            if answer is None:
-                return None
-            parts, ref, data_hash, version, retry_at = answer
-            same = serving.get(ref, data_hash) == data_hash and version == RESOLVER_VERSION
-            if not same or retry_at is not None:
-                state = states.get(ref) if ref is not None else None
-                if answer.stale(state, RESOLVER_VERSION, now):
-                    return None
-            if 0 <= number < len(parts):
-                pieces += (parts[number].wire, tails[ref], b",")
-            else:
-                missing.append(spelling)
-        if missing:
-            unknown = set(missing)
-            missing = [one.spelling for one in wanted if one.spelling in unknown]
-        return _joined(pieces, missing)
+        wires, origins = zip(*ready, strict=True)
+        distinct: set[Origin] = set(origins)
+        states = self._catalog.known_states(team_id, {one.ref for one in distinct if one.ref})
+        if states is None or any(one.replaced(states) for one in distinct):
+            return None
+        if len(set(wires)) < len(wires):
+            return None  # one frame under two spellings
+        tails = _Tails(states)
+        ends = {origin: tails[origin.ref] for origin in distinct}
+        return _joined(wires, map(ends.__getitem__, origins), [])
 
     def page(self, team_id: int, *, limit: int, offset: int) -> tuple[int, bytes]:
-        """Gives the count of the team's frames and one page of them as a JSON array."""
+        """Gives the count of the team's frames and one page of them as a JSON array.
+
+        A count above 10,000 may be up to a minute old.
+        """
         with self._database.read() as connection:
-            total = frame_listing.count(connection, team_id)
             rows = frame_listing.newest(connection, team_id, limit=limit, offset=offset)
+        total = self._counts.of(team_id, "stack_frames", partial(self._count, team_id))
         refs = {row.symbol_set_ref for row in rows if row.symbol_set_ref}
         states = self._catalog.states(team_id, refs)
         tails = _Tails(states)
-        pieces: list[bytes] = []
-        for row in rows:
-            pieces += (stored_part(row).wire, tails[row.symbol_set_ref], b",")
-        return total, b"[" + b"".join(pieces[:-1]) + b"]"
+        pieces = [
+            piece for row in rows for piece in (stored_part(row).wire, tails[row.symbol_set_ref])
+        ]
+        return total, b"[%b]" % b"".join(pieces)[:-1]
 
     def one(self, team_id: int, frame_id: uuid.UUID) -> bytes:
         """Gives one frame by its id as JSON, repaired if stale; raises `NotFound`."""
@@ -167,7 +158,11 @@ class StoredFrames:
             raise NotFound
         ref = answers[row.raw_id].ref
         states = self._catalog.states(team_id, [ref] if ref else [])
-        return part.wire + _Tails(states)[ref]
+        return part.wire + _Tails(states)[ref][:-1]
+
+    def _count(self, team_id: int, most: int | None) -> int:
+        with self._database.read() as connection:
+            return frame_listing.count(connection, team_id, most)
 
     def _newest(self, team_id: int, ref: str | None) -> FoundFrames:
         with self._database.read() as connection:
@@ -207,16 +202,23 @@ class StoredFrames:
 def to_wire(found: FoundFrames) -> bytes:
     """Joins the answer of `batch_get`; the stored JSON is spliced in as it is."""
     tails = _Tails(found.states)
-    pieces: list[bytes] = []
-    for part in found.frames:
-        pieces += (part.wire, tails[part.ref], b",")
-    return _joined(pieces, found.missing)
+    wires = [part.wire for part in found.frames]
+    return _joined(wires, [tails[part.ref] for part in found.frames], found.missing)
 
 
-def _joined(pieces: list[bytes], missing: list[str]) -> bytes:
-    """Joins frames, each with a comma behind it, and the ids that are unknown."""
-    end = b'],"missing":%b}' % _json.encode(missing)
-    return b"".join((b'{"results":[', *pieces[:-1], end))
+def _joined(wires: Sequence[bytes], ends: Iterable[bytes], missing: list[str]) -> bytes:
+    """Joins frames, each a wire form and an end with its comma, and the ids that are unknown."""
+    pieces = [b""] * (2 * len(wires))
+    pieces[::2], pieces[1::2] = wires, ends
+    if pieces:
+        pieces[-1] = pieces[-1][:-1]
+    return b"".join((b'{"results":[', *pieces, b'],"missing":%b}' % _json.encode(missing)))
+
+
+def _spelled(wanted: Iterable[WantedFrame]) -> Iterator[tuple[str, bytes, int]]:
+    for raw_id, number, spelling in wanted:
+        if raw_id is not None:
+            yield spelling, raw_id, number
 
 
 def to_frames(found: FoundFrames) -> list[StoredFrame]:
@@ -242,7 +244,7 @@ def to_frames(found: FoundFrames) -> list[StoredFrame]:
 
 
 class _Tails(dict[str | None, bytes]):
-    """The end of a frame's wire form, made once a ref: its set's ref and release, read live."""
+    """The end of a frame's wire form and a comma, made once a ref: its set's ref and release."""
 
     def __init__(self, states: _States) -> None:
         super().__init__()
@@ -252,7 +254,7 @@ class _Tails(dict[str | None, bytes]):
         state = self._states.get(ref) if ref is not None else None
         shown = None if state is None else ref
         release = None if state is None or state.release is None else state.release.to_wire()
-        tail = b',"symbol_set_ref":%b,"release":%b}' % (_json.encode(shown), _encoded(release))
+        tail = b',"symbol_set_ref":%b,"release":%b},' % (_json.encode(shown), _encoded(release))
         self[ref] = tail
         return tail
 

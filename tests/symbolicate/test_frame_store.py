@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from symbolicate.clock import wire_time
-from symbolicate.frame_store import Answer, StoredAnswer, stored_part
+from symbolicate.frame_store import Answer, Origin, StoredAnswer, stored_part
 from symbolicate.languages.registry import RESOLVER_VERSION
 from symbolicate.release import SymbolSet
 
@@ -133,6 +133,47 @@ def test_a_failure_leaves_memory_after_300_seconds_and_others_stay(wired: Any, m
     wired.clock.turn(10**9)
     assert set(wired.store.get_known(TEAM, both)) == {resolved.raw_id}
     assert set(wired.store.get(TEAM, both)) == set(both)
+
+
+def test_a_part_is_ready_under_the_names_it_was_asked_by_while_memory_holds_it(
+    wired: Any, make: Any
+) -> None:
+    wired.add("chunk")
+    (answer,) = answers(wired, make, make.web())
+    ((part,),) = (a.parts for a in wired.store.save(TEAM, [answer]).stored.values())
+    names = [("a/0", answer.raw_id, 0), ("a/7", answer.raw_id, 7), ("x/0", b"x" * 32, 0)]
+    assert wired.store.ready(TEAM, ["a/0"]) is None
+    wired.store.make_ready(TEAM, names, RESOLVER_VERSION)
+    (ready,) = wired.store.ready(TEAM, ["a/0"])
+    assert (ready.wire, ready.origin.ref) == (part.wire, "chunk")
+    assert ready.origin.data_hash == answer.data_hash
+    for absent in (["a/7"], ["x/0"], ["a/0", "b/0"]):
+        assert wired.store.ready(TEAM, absent) is None
+    assert wired.store.ready(TEAM + 1, ["a/0"]) is None
+    wired.store.forget(TEAM, [answer.raw_id])
+    assert wired.store.ready(TEAM, ["a/0"]) is None
+
+
+@pytest.mark.parametrize("why", ["older resolver", "to be retried"])
+def test_what_must_be_looked_at_again_is_never_ready(wired: Any, make: Any, why: str) -> None:
+    (answer,) = answers(wired, make, make.web())
+    if why == "to be retried":
+        answer = answer._replace(retry_at=wired.clock.now)
+    wired.store.save(TEAM, [answer])
+    version = RESOLVER_VERSION + (why == "older resolver")
+    wired.store.make_ready(TEAM, [("a/0", answer.raw_id, 0)], version)
+    assert wired.store.ready(TEAM, ["a/0"]) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "replaced"),
+    [(state(OLD_BYTES), False), (state(NEW_BYTES), True), (state(None, pending=True), False)],
+    ids=["same bytes", "other bytes", "no bytes"],
+)
+def test_an_origin_is_replaced_by_other_usable_bytes_alone(now: SymbolSet, replaced: bool) -> None:
+    assert Origin("chunk", OLD_BYTES).replaced({"chunk": now}) is replaced
+    assert not Origin("other", OLD_BYTES).replaced({"chunk": now})
+    assert not Origin(None, None).replaced({"chunk": now})
 
 
 def test_forgetting_reads_the_database_again(wired: Any, make: Any) -> None:

@@ -150,6 +150,57 @@ def test_putting_again_renews_the_time_limit() -> None:
     assert cache.get("a") == "y"
 
 
+def test_what_is_attached_is_found_by_name_and_only_all_together() -> None:
+    cache = make()
+    cache.put("a", "x")
+    cache.put("b", "y")
+    cache.attach("a", 1, "first", "of a")
+    cache.attach("b", 1, "second", "of b")
+    cache.attach("b", 1, "first", "taken")
+    cache.attach("missing", 1, "third", "of nothing")
+    assert cache.get_attached(1, ["second", "first"]) == ["of b", "of a"]
+    assert cache.get_attached(1, ["first", "third"]) is None
+    assert cache.get_attached(2, ["first"]) is None
+    assert cache.get_attached(2, []) == []
+
+
+@pytest.mark.parametrize("way", ["discarded", "replaced", "evicted", "expired", "cleared"])
+def test_what_is_attached_goes_with_its_value(way: str) -> None:
+    clock = Clock()
+    cache = WeightedCache[str, str](2, by_length, ttl=lambda key, value: 5.0, clock=clock)
+    cache.put("a", "x")
+    cache.attach("a", 1, "name", "extra")
+    clock.now += 2
+    assert cache.get_attached(1, ["name"]) == ["extra"]
+    if way == "discarded":
+        cache.discard("a")
+    elif way == "replaced":
+        cache.put("a", "y")
+    elif way == "evicted":
+        cache.put("b", "yy")
+    elif way == "expired":
+        clock.now += 3
+    else:
+        cache.clear()
+    assert cache.get_attached(1, ["name"]) is None
+    assert (cache.get("a") is not None) == (way == "replaced")
+    cache.put("a", "z")
+    cache.attach("a", 1, "name", "again")
+    assert cache.get_attached(1, ["name"]) == ["again"]
+
+
+def test_asking_for_what_is_attached_is_a_use_of_its_value() -> None:
+    clock = Clock()
+    cache = WeightedCache[str, str](2, by_length, clock=clock)
+    cache.put("a", "x")
+    cache.attach("a", 1, "name", "extra")
+    cache.put("b", "x")
+    clock.now += RECENCY_SECONDS
+    cache.get_attached(1, ["name"])
+    cache.put("c", "x")
+    assert cache.get_many("abc").keys() == {"a", "c"}
+
+
 def test_other_threads_use_the_cache_while_an_entry_is_weighed() -> None:
     weighing, finish = threading.Event(), threading.Event()
 

@@ -314,12 +314,14 @@ def test_what_memory_holds_fresh_is_given_without_the_database(
     bench: Bench, frames: StoredFrames, make_web: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.upload("chunk", "cart")
-    (raw_id,) = bench.store([make_web("chunk")])
-    asked = frames.batch(1, [raw_id, "nope"])
+    loose = {"platform": "python", "filename": "a.py", "function": "f"}
+    raw_id, other = bench.store([make_web("chunk"), loose])
+    asked = frames.batch(1, [other, raw_id])
     with monkeypatch.context() as patch:
         patch.setattr(Database, "read", None)
-        assert frames.batch_in_memory(1, [raw_id, "nope"]) == to_wire(asked)
-        assert frames.batch_in_memory(1, [raw_id, UNKNOWN]) is None
+        assert frames.batch_in_memory(1, [other, raw_id]) == to_wire(asked)
+        for unready in ([raw_id, "nope"], [raw_id, UNKNOWN], [raw_id[:-2]], []):
+            assert frames.batch_in_memory(1, unready) is None
         assert frames.batch_in_memory(2, [raw_id]) is None
     bench.upload("chunk", "new")
     assert frames.batch_in_memory(1, [raw_id]) is None
@@ -327,3 +329,16 @@ def test_what_memory_holds_fresh_is_given_without_the_database(
     assert frames.batch_in_memory(1, [raw_id]) is None
     frames.batch(1, [raw_id])
     assert frames.batch_in_memory(1, [raw_id]) is not None
+
+
+def test_one_frame_under_two_spellings_is_left_to_the_thorough_way(
+    bench: Bench, frames: StoredFrames, make_web: Maker
+) -> None:
+    (raw_id,) = bench.store([make_web(None)])
+    bare = raw_id.removesuffix("/0")
+    for spelling in (raw_id, bare):
+        frames.batch(1, [spelling])
+        assert frames.batch_in_memory(1, [spelling]) == to_wire(frames.batch(1, [spelling]))
+    assert frames.batch_in_memory(1, [raw_id, bare]) is None
+    assert frames.batch_in_memory(1, [raw_id, raw_id]) is None
+    assert len(frames.batch(1, [raw_id, bare]).frames) == 1
