@@ -1,4 +1,4 @@
-.PHONY: setup check test lint types imports docs picture run clean
+.PHONY: setup check test chaos lint types imports docs run clean
 
 BIN = .venv/bin
 
@@ -14,6 +14,10 @@ check:
 test:
 	$(BIN)/pytest
 
+# Run the fault experiments at their full size: kills, outages, damaged bytes; prints the seeds
+chaos:
+	SYMBOLICATE_CHAOS=full $(BIN)/pytest -rP tests/faults
+
 # Format the code and check its style
 lint:
 	$(BIN)/ruff format . && $(BIN)/ruff check .
@@ -28,12 +32,9 @@ types:
 imports:
 	$(BIN)/lint-imports
 
-# Write the generated pages: commands and settings, metrics
+# Write the generated pages, and draw the README's picture from a real run of the demo
 docs:
 	$(BIN)/python docs/make_pages.py
-
-# Draw the README's picture from a real run of the demo
-picture:
 	$(BIN)/python docs/make_demo_picture.py
 
 # Serve on port 8000 from ./symbolicate-data

@@ -43,13 +43,14 @@ class Answers:
         self._metrics = metrics
 
     def for_submissions(
-        self, team_id: int, submissions: Iterable[Submission]
+        self, team_id: int, submissions: Iterable[Submission], *, last: bool = False
     ) -> tuple[dict[bytes, StoredAnswer], set[bytes]]:
         """Answers frames as they come in.
 
         Gives the answers by raw id, and apart from them the raw ids that could not be answered
         now, because a dependency was out of reach or their symbol set changed over and over: of
-        those nothing is written.
+        those nothing is written. The `last` time, a dependency out of reach is an answer too,
+        which is stored until it can be had, unless a better one is.
         """
         unique = {submission.hash: submission for submission in submissions}
         stored = self._store.get(team_id, unique)
@@ -62,8 +63,9 @@ class Answers:
             if raw_id not in stored or raw_id in stale
         ]
         self._count("fresh", len(unique) - len(todo))
-        made, unreachable = self._make(team_id, todo, stored)
-        return stored | made, unreachable - made.keys()
+        made, unreachable = self._make(team_id, todo, stored, last)
+        answers = stored | made
+        return answers, unreachable - (answers if last else made).keys()
 
     def symbols(self, team_id: int, submission: Submission) -> Any | Failure | None:
         """Opens the symbol set that a frame names; None if it names none."""
@@ -92,7 +94,11 @@ class Answers:
         }
 
     def _make(
-        self, team_id: int, submissions: Sequence[Submission], stored: dict[bytes, StoredAnswer]
+        self,
+        team_id: int,
+        submissions: Sequence[Submission],
+        stored: dict[bytes, StoredAnswer],
+        last: bool = False,
     ) -> tuple[dict[bytes, StoredAnswer], set[bytes]]:
         made: dict[bytes, StoredAnswer] = {}
         unreachable: set[bytes] = set()
@@ -100,7 +106,7 @@ class Answers:
         for _attempt in range(SAVE_ATTEMPTS):
             answers = self._resolver.resolve(team_id, list(by_hash.values()))
             unreachable |= {a.raw_id for a in answers if a.failure_code == "transient"}
-            worth = [a for a in answers if _worth_storing(a, stored.get(a.raw_id))]
+            worth = [a for a in answers if _worth_storing(a, stored.get(a.raw_id), last)]
             saved = self._store.save(team_id, worth) if worth else None
             if saved is None:
                 break
@@ -124,10 +130,10 @@ class Answers:
             self._metrics.count("symbolicate_frames_total", amount, answer=answer)
 
 
-def _worth_storing(answer: Answer, stored: StoredAnswer | None) -> bool:
+def _worth_storing(answer: Answer, stored: StoredAnswer | None, last: bool) -> bool:
     """Leaves out what we could not find out, and ignorance that is stored already."""
     if answer.failure_code == "transient":
-        return False
+        return last and stored is None
     if stored is None or answer.data_hash is not None or answer.ref is None:
         return True
     same = answer.failure_code == stored.parts[0].failure_code

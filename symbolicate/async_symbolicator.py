@@ -55,9 +55,11 @@ class AsyncSymbolicator:
         """See `Symbolicator.resolve`."""
         return await self._call(self._symbolicator.resolve, team_id, raw_frames, debug_images)
 
-    async def process(self, team_id: int, events: Sequence[Any]) -> list[Outcome]:
+    async def process(
+        self, team_id: int, events: Sequence[Any], *, last: bool = False
+    ) -> list[Outcome]:
         """See `Symbolicator.process`."""
-        return await self._call(self._symbolicator.process, team_id, events)
+        return await self._call(self._symbolicator.process, team_id, events, last=last)
 
     async def batch_get(
         self, team_id: int, raw_ids: Sequence[str], symbol_set: str | None = None

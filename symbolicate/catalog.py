@@ -1,8 +1,8 @@
 """The catalog: from a symbol set ref to opened symbols, or the failure to open them.
 
 Composed outermost first: memory (by team, set id, data hash and compiler version), single flight,
-compiled sets. A replaced set has another data hash, so no cache needs to be told; which set bears
-a ref now is known from the database, at most one second old.
+the opener of compiled sets. A replaced set has another data hash, so no cache needs to be told;
+which set bears a ref now is known from the database, at most one second old.
 """
 
 from __future__ import annotations
@@ -10,22 +10,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from symbolicate.cache.single_flight import SingleFlight
 from symbolicate.cache.weighted import WeightedCache
 from symbolicate.clock import Clock
-from symbolicate.compiled_sets import COMPILERS, CompiledSets, Symbols
-from symbolicate.database import compiled_sets, symbol_sets
+from symbolicate.compiled_sets import COMPILERS, Symbols
+from symbolicate.database import symbol_sets
 from symbolicate.database.engine import Database
-from symbolicate.errors import (
-    ContainerError,
-    CorruptObject,
-    DatabaseUnavailable,
-    FormatError,
-    ObjectMissing,
-    ObjectStoreUnavailable,
-)
+from symbolicate.errors import CorruptObject, ObjectMissing, ObjectStoreUnavailable
 from symbolicate.metrics import Metrics
 from symbolicate.outcome import (
     INTERNAL,
@@ -37,6 +29,7 @@ from symbolicate.outcome import (
     upload_pending,
 )
 from symbolicate.release import SymbolSet, SymbolSetRef
+from symbolicate.set_opener import SetOpener
 
 STATE_SECONDS = 1.0
 STATE_BYTES = 32 * 1024 * 1024
@@ -53,7 +46,7 @@ class Catalog:
     def __init__(
         self,
         database: Database,
-        compiled: CompiledSets,
+        opener: SetOpener,
         *,
         clock: Clock,
         metrics: Metrics,
@@ -61,7 +54,7 @@ class Catalog:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
-        self._compiled = compiled
+        self._opener = opener
         self._clock = clock
         self._metrics = metrics
         self._states: WeightedCache[tuple[int, str], tuple[SymbolSet | None]] = WeightedCache(
@@ -104,9 +97,12 @@ class Catalog:
         """Opens each wanted set, or says why not, and notes that it was used."""
         wanted = list(wanted)
         self.note_used(team_id, [states[ref.ref] for ref in wanted if ref.ref in states])
-        return {ref: self._load(team_id, ref, states.get(ref.ref)) for ref in wanted}
+        return {ref: self.open(team_id, ref, states.get(ref.ref)) for ref in wanted}
 
-    def _load(self, team_id: int, wanted: SymbolSetRef, state: SymbolSet | None) -> Any:
+    def open(
+        self, team_id: int, wanted: SymbolSetRef, state: SymbolSet | None
+    ) -> Symbols | Failure:
+        """Opens one set, or says why not; no use of it is noted."""
         if state is None or (not state.usable and not state.pending):
             return Failure("no_symbol_set", "")
         if state.data_hash is None:
@@ -135,7 +131,7 @@ class Catalog:
         self, team_id: int, wanted: SymbolSetRef, state: SymbolSet
     ) -> Symbols | Failure:
         try:
-            symbols, compiled_here = self._compiled.open(team_id, wanted.kind, state)
+            opened = self._opener.open(team_id, wanted.kind, state)
         except ObjectMissing:
             return blob_missing(wanted.ref)
         except CorruptObject as error:
@@ -144,39 +140,12 @@ class Catalog:
         except ObjectStoreUnavailable as error:
             _log.warning("object store out of reach: %s", error)
             return TRANSIENT
-        except FormatError as error:
-            return self._unreadable(team_id, wanted, state, error)
         except Exception:
             _log.exception("compiling symbol set %s failed", state.id)
             return INTERNAL
-        if compiled_here:
-            self._note(team_id, state, None, "")
-        return symbols
-
-    def _unreadable(
-        self, team_id: int, wanted: SymbolSetRef, state: SymbolSet, error: FormatError
-    ) -> Failure:
-        compiler = COMPILERS[wanted.kind]
-        words = compiler.container if isinstance(error, ContainerError) else compiler.content
-        failure = Failure(error.code, f"{words}{error}"[:300])
-        self._note(team_id, state, failure, compiler.version)
-        return failure
-
-    def _note(self, team_id: int, state: SymbolSet, failure: Failure | None, version: str) -> None:
-        """Writes down what compiling made of a set; that it was not written costs a repetition."""
-        assert state.data_hash is not None
-        now = self._clock()
-        try:
-            with self._database.write() as connection:
-                if failure is None:
-                    compiled_sets.mark_compiled(connection, state.id, state.data_hash, now)
-                else:
-                    compiled_sets.mark_failed(
-                        connection, state.id, state.data_hash, failure, version, now
-                    )
-        except DatabaseUnavailable as unavailable:
-            _log.warning("could not note how compiling ended: %s", unavailable)
-        self.forget(team_id, [state.ref])
+        if not state.compiled:
+            self.forget(team_id, [state.ref])
+        return opened
 
     def note_used(self, team_id: int, used: Iterable[SymbolSet]) -> None:
         """Notes that sets answered frames, at most once in twelve hours each."""

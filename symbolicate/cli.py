@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from symbolicate import __version__
+from symbolicate.commands.plugin_calls import release, sourcemap
+from symbolicate.commands.upload import upload
 from symbolicate.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
     from symbolicate.database.engine import Database
 
 COMMAND_GROUP = "symbolicate.commands"
-SUMMARIES = {"serve": "Serve the HTTP API."}
+SUMMARIES = {"serve": "Serve the HTTP API.", "worker": "Resolve events from a broker."}
 """What `--help` says of contributed commands, which it does not import."""
 
 WRONG_USAGE, OUT_OF_REACH = 2, 3
@@ -102,6 +104,11 @@ def _not_installed(name: str, reason: str) -> click.Command:
 @click.version_option(__version__, prog_name="symbolicate")
 def main() -> None:
     """Turns minified, stripped and inlined stack frames back into the lines people wrote."""
+
+
+main.add_command(upload)
+main.add_command(release)
+main.add_command(sourcemap)
 
 
 @main.command()

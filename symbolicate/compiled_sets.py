@@ -74,16 +74,21 @@ COMPILERS = {
 }
 
 
-class Opened(NamedTuple):
-    """An opened set, and whether its compiled form had to be made, and is in object storage now."""
+class Compiled(NamedTuple):
+    """A set that was compiled and opened, and whether object storage has its compiled form now."""
 
     symbols: Symbols
-    compiled_here: bool
+    shared: bool
 
 
 def compiled_key(team_id: int, set_id: uuid.UUID, data_hash: bytes, version: str) -> str:
     """Names the object that holds a generation of a set as one compiler version made it."""
     return f"{team_id}/compiled/{set_id}/{data_hash.hex()}-{version}"
+
+
+def _file_name(team_id: int, state: SymbolSet, compiler: Compiler) -> str:
+    assert state.data_hash is not None
+    return f"{team_id}-{state.id.hex}-{state.data_hash.hex()}-{compiler.version}"
 
 
 class CompiledSets:
@@ -94,24 +99,19 @@ class CompiledSets:
         self._disk = disk
         self._pool = pool
 
-    def open(self, team_id: int, kind: str, state: SymbolSet) -> Opened:
-        """Opens a usable set.
+    def find(self, team_id: int, kind: str, state: SymbolSet) -> Symbols | None:
+        """Opens the compiled form of a usable set where it lies, None where it has to be made.
 
-        Raises `FormatError` for bytes that cannot be read, `ObjectMissing` when they are gone,
-        `CorruptObject` when they differ from their hash, `ObjectStoreUnavailable`.
+        Raises `ObjectStoreUnavailable`.
         """
         assert state.data_hash is not None
         compiler = COMPILERS[kind]
-        name = f"{team_id}-{state.id.hex}-{state.data_hash.hex()}-{compiler.version}"
+        name = _file_name(team_id, state, compiler)
         symbols = self._from_disk(compiler, name, state.data_hash)
-        if symbols is not None:
-            return Opened(symbols, False)
-        key = compiled_key(team_id, state.id, state.data_hash, compiler.version)
-        if state.compiled:
+        if symbols is None and state.compiled:
+            key = compiled_key(team_id, state.id, state.data_hash, compiler.version)
             symbols = self._from_store(compiler, name, key, state.data_hash)
-        if symbols is not None:
-            return Opened(symbols, False)
-        return self._compile(compiler, name, key, state)
+        return symbols
 
     def _from_disk(self, compiler: Compiler, name: str, data_hash: bytes) -> Symbols | None:
         path = self._disk.find(name)
@@ -142,7 +142,15 @@ class CompiledSets:
         self._disk.keep(name, scratch)
         return opened
 
-    def _compile(self, compiler: Compiler, name: str, key: str, state: SymbolSet) -> Opened:
+    def compile(self, team_id: int, kind: str, state: SymbolSet) -> Compiled:
+        """Makes the compiled form of a usable set and opens it.
+
+        Raises `FormatError` for bytes that cannot be read, `ObjectMissing` when they are gone,
+        `CorruptObject` when they differ from their hash, `ObjectStoreUnavailable`.
+        """
+        assert state.data_hash is not None
+        compiler = COMPILERS[kind]
+        key = compiled_key(team_id, state.id, state.data_hash, compiler.version)
         source, target = self._disk.scratch(), self._disk.scratch()
         try:
             data = self._original(state)
@@ -152,8 +160,8 @@ class CompiledSets:
             self._pool.run(compiler.task, source, target)
             symbols = compiler.open(target, data_hash=state.data_hash)
             shared = self._share(key, target)
-            self._disk.keep(name, target)
-            return Opened(symbols, shared)
+            self._disk.keep(_file_name(team_id, state, compiler), target)
+            return Compiled(symbols, shared)
         finally:
             for path in (source, target):
                 path.unlink(missing_ok=True)

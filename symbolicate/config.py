@@ -92,6 +92,72 @@ class Settings:
         1.0,
         "How often the reconciler looks for sets that were finished elsewhere.",
     )
+    new_issue_budget: int = _option(
+        "SYMBOLICATE_NEW_ISSUE_BUDGET",
+        1000,
+        "New issues that a team may make in an hour; events beyond it are dropped; 0: no limit.",
+    )
+    per_issue_rate_limit: int = _option(
+        "SYMBOLICATE_PER_ISSUE_RATE_LIMIT",
+        0,
+        "Events of one issue in a window, for teams that set no limit per issue; 0: no limit.",
+    )
+    per_issue_rate_limit_minutes: int = _option(
+        "SYMBOLICATE_PER_ISSUE_RATE_LIMIT_MINUTES", 60, "The window of that limit."
+    )
+    requests_per_minute: int = _option(
+        "SYMBOLICATE_REQUESTS_PER_MINUTE",
+        0,
+        "Requests of one API key in a minute; 0: no limit. PostHog allows 480.",
+    )
+    requests_per_hour: int = _option(
+        "SYMBOLICATE_REQUESTS_PER_HOUR",
+        0,
+        "Requests of one API key in an hour; 0: no limit. PostHog allows 4,800.",
+    )
+    symbol_set_requests_per_minute: int = _option(
+        "SYMBOLICATE_SYMBOL_SET_REQUESTS_PER_MINUTE",
+        0,
+        "The same for symbol set routes, counted apart. PostHog allows 1,200.",
+    )
+    symbol_set_requests_per_hour: int = _option(
+        "SYMBOLICATE_SYMBOL_SET_REQUESTS_PER_HOUR",
+        0,
+        "The same for symbol set routes, counted apart. PostHog allows 12,000.",
+    )
+    ack_wait_seconds: float = _option(
+        "SYMBOLICATE_ACK_WAIT_SECONDS",
+        30.0,
+        "How long the broker waits for a worker before it delivers a message again; at most 30.",
+    )
+    batch_size: int = _option(
+        "SYMBOLICATE_BATCH_SIZE", 100, "Messages that a worker takes from the broker at once."
+    )
+    in_place_seconds: float = _option(
+        "SYMBOLICATE_IN_PLACE_SECONDS",
+        15.0,
+        "How long a worker tries a batch whose dependencies are out of reach, before it hands it "
+        "back to the broker.",
+    )
+    give_up_seconds: float = _option(
+        "SYMBOLICATE_GIVE_UP_SECONDS",
+        1800.0,
+        "How old an event gets while symbol sets are out of reach, before it goes out without "
+        "them; its frames are repaired in the store later.",
+    )
+    retention_days: int = _option(
+        "SYMBOLICATE_RETENTION_DAYS",
+        30,
+        "Days after which unused symbol sets and past spikes are deleted; 0: never.",
+    )
+    delete_unused: int = _option(
+        "SYMBOLICATE_DELETE_UNUSED", 1, "Whether retention takes symbol sets that were never used."
+    )
+    frame_retention_days: int = _option(
+        "SYMBOLICATE_FRAME_RETENTION_DAYS",
+        0,
+        "Days after which stored frames are deleted whatever their state; 0: never.",
+    )
 
 
 def from_env(env: Mapping[str, str] | None = None, **given: Any) -> Settings:

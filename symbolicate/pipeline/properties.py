@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from symbolicate.database.processed_events import Verdict
+from symbolicate.pipeline.fingerprint import VERSION, Fingerprint
 from symbolicate.release import Release
 
 ReleaseFinder = Callable[[int, dict[str, Any], set[str]], Release | None]
@@ -43,6 +45,17 @@ def written_properties(exceptions: list[dict[str, Any]], release: Release | None
     if release is not None:
         written["$exception_release"] = release.to_wire()
     return written
+
+
+def grouping_properties(fingerprint: Fingerprint, verdict: Verdict) -> dict[str, Any]:
+    """Gives the issue of an event, and the fingerprint that led to it with what went into it."""
+    return {
+        "$exception_fingerprint": verdict.fingerprint,
+        "$exception_proposed_fingerprint": fingerprint.proposed,
+        "$exception_fingerprint_record": fingerprint.record,
+        "$exception_fingerprint_version": VERSION,
+        "$exception_issue_id": str(verdict.issue_id),
+    }
 
 
 def _in_app(exception: dict[str, Any]) -> list[dict[str, Any]]:

@@ -40,7 +40,6 @@ class CompileAhead:
 
     def _compile(self, one: compiled_sets.UncompiledSet) -> bool:
         self._catalog.forget(one.team_id, [one.ref])
-        states = self._catalog.states(one.team_id, [one.ref])
-        wanted = SymbolSetRef(one.ref, one.kind)
-        opened = self._catalog.load(one.team_id, [wanted], states)[wanted]
+        state = self._catalog.states(one.team_id, [one.ref]).get(one.ref)
+        opened = self._catalog.open(one.team_id, SymbolSetRef(one.ref, one.kind), state)
         return not isinstance(opened, Failure) or opened.code not in WITHOUT_USABLE_BYTES

@@ -4,29 +4,51 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import NamedTuple
 
 from symbolicate.errors import Unavailable
-from symbolicate.services.reconcile import Reconciler
+from symbolicate.leases import Leases
 
-Job = Callable[[Callable[[], bool]], object]
-"""Takes the question whether to stop."""
+ASKED_AGAIN_SECONDS = 60.0
+"""How often a process asks whether it is its turn at a job that another may have done."""
 
 _log = logging.getLogger("symbolicate.jobs")
 
 
-class Jobs:
-    """One thread that reconciles when it is woken, and every `seconds` in any case.
+class Job(NamedTuple):
+    """Something to do over and over; `run` takes the question whether to stop.
 
-    What is to run `beside` follows each pass, and is asked to end when the jobs stop.
+    Without `every` it is part of each pass and finds out for itself whether there is anything to
+    do; with it, one process of all does it once in so long.
+    """
+
+    name: str
+    run: Callable[[Callable[[], bool]], object]
+    every: timedelta | None = None
+
+
+class Jobs:
+    """One thread that makes a pass over the jobs when woken, and every `seconds` in any case.
+
+    A job that fails is logged, harms no other and is tried again at its next turn.
     """
 
     def __init__(
-        self, reconciler: Reconciler, seconds: float, *, beside: Sequence[Job] = ()
+        self,
+        jobs: Sequence[Job],
+        seconds: float,
+        leases: Leases,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._reconciler = reconciler
-        self._beside = beside
+        self._jobs = jobs
         self._seconds = seconds
+        self._leases = leases
+        self._monotonic = monotonic
+        self._ask_at: dict[str, float] = {}
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -49,18 +71,25 @@ class Jobs:
             self._thread = None
 
     def _run(self) -> None:
-        adopted = False
         while not self._stop.is_set():
             self._wake.clear()
-            try:
-                if not adopted:
-                    self._reconciler.adopt_older()
-                    adopted = True
-                self._reconciler.run(self._stop.is_set)
-                for job in self._beside:
-                    job(self._stop.is_set)
-            except Unavailable as error:
-                _log.warning("%s out of reach: %s", error.dependency, error)
-            except Exception:
-                _log.exception("a job failed; it runs again in %s seconds", self._seconds)
+            for job in self._jobs:
+                if not self._stop.is_set():
+                    self._do(job)
             self._wake.wait(self._seconds)
+
+    def _do(self, job: Job) -> None:
+        try:
+            if job.every is None or self._is_our_turn(job.name, job.every):
+                job.run(self._stop.is_set)
+        except Unavailable as error:
+            _log.warning("job %s: %s out of reach: %s", job.name, error.dependency, error)
+        except Exception:
+            _log.exception("job %s failed; it runs again at its next turn", job.name)
+
+    def _is_our_turn(self, name: str, every: timedelta) -> bool:
+        now = self._monotonic()
+        if now < self._ask_at.get(name, now):
+            return False
+        self._ask_at[name] = now + min(every.total_seconds(), ASKED_AGAIN_SECONDS)
+        return self._leases.take_turn(f"turn:{name}", every)

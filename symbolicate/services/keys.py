@@ -50,9 +50,9 @@ class Keys:
         if not storable(label):
             raise Refused("invalid_input", "NUL and lone surrogates are not allowed.", "label")
         text = PREFIX + secrets.token_urlsafe(32)
-        row = KeyRow(uuid7(), team_id, wanted, None)
+        row = KeyRow(uuid7(), team_id, wanted, label, self._clock(), None)
         with self._database.write() as connection:
-            keys.add(connection, row, sha256=_hash(text), label=label, now=self._clock())
+            keys.add(connection, row, sha256=_hash(text))
         return text
 
     def known(self, text: str) -> KeyRow | None:

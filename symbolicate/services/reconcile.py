@@ -21,6 +21,7 @@ from symbolicate.database.engine import Database
 from symbolicate.database.symbol_sets import DueSet
 from symbolicate.frame_store import FrameStore
 from symbolicate.languages.registry import RESOLVER_VERSION
+from symbolicate.leases import Leases
 from symbolicate.metrics import Metrics
 
 PAGE = 200
@@ -48,6 +49,7 @@ class Reconciler:
         store: FrameStore,
         answers: Answers,
         catalog: Catalog,
+        leases: Leases,
         *,
         clock: Clock,
         metrics: Metrics,
@@ -57,18 +59,38 @@ class Reconciler:
         self._store = store
         self._answers = answers
         self._catalog = catalog
+        self._leases = leases
         self._clock = clock
         self._metrics = metrics
         self._monotonic = monotonic
         self._stuck: dict[tuple[bytes, bytes], float] = {}
+        self._adopted = False
 
-    def adopt_older(self) -> None:
+    def run(self, stopping: Callable[[], bool] = lambda: False) -> Progress:
+        """Makes one pass over all that is due; ends after the page in hand when told to stop.
+
+        One process at a time does it: to another, while it lasts, nothing is due.
+        """
+        if not self._adopted:
+            self._adopt_older()
+        if not self._is_due():
+            return Progress(0, 0)
+        with self._leases.held(0, "reconcile") as lease:
+            return Progress(0, 0) if lease is None else self._pass(stopping)
+
+    def _adopt_older(self) -> None:
         """Puts sets back on the list whose frames an older resolver answered."""
         with self._database.write() as connection:
             symbol_sets.requeue_older(connection, RESOLVER_VERSION)
+        self._adopted = True
 
-    def run(self, stopping: Callable[[], bool] = lambda: False) -> Progress:
-        """Makes one pass over all that is due; ends after the page in hand when told to stop."""
+    def _is_due(self) -> bool:
+        with self._database.read() as connection:
+            return bool(
+                symbol_sets.due(connection, 1) or frames.due_for_retry(connection, self._clock(), 1)
+            )
+
+    def _pass(self, stopping: Callable[[], bool]) -> Progress:
         began = self._clock()
         done = repaired = 0
         for one in self._due():

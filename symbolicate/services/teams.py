@@ -67,6 +67,12 @@ class Teams:
         with self._database.read() as connection:
             return teams.find(connection, team_id) is not None
 
+    def name(self, team_id: int) -> str:
+        """Gives a team's name: its own, or the one that it gets on first sight."""
+        with self._database.read() as connection:
+            found = teams.find(connection, team_id)
+        return (found or _new(team_id, None)).name
+
     def by_project_token(self, project_token: str) -> int | None:
         """Gives the id of the team that a project token belongs to; tokens never change."""
         known = self._tokens.get(project_token)

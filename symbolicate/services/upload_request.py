@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -38,6 +38,17 @@ class UploadRequest:
     wanted: tuple[WantedUpload, ...]
     force: bool
     skip_on_conflict: bool
+
+    @property
+    def release_ids(self) -> set[uuid.UUID]:
+        """The releases that are to be bound."""
+        return {one.release_id for one in self.wanted if one.release_id is not None}
+
+    def require_releases(self, known: Collection[uuid.UUID]) -> None:
+        """Raises `Refused` for the first release that is not among the known ones."""
+        for one in self.wanted:
+            if one.release_id is not None and one.release_id not in known:
+                raise Refused("invalid_release_id", "Unknown release.", one.release_attr)
 
 
 def read_upload_request(body: Mapping[str, Any]) -> UploadRequest:

@@ -8,7 +8,6 @@ serve, in one transaction. Until that commit the old bytes answer.
 from __future__ import annotations
 
 import hashlib
-import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,6 @@ from typing import IO, Any
 
 from symbolicate.catalog import Catalog
 from symbolicate.clock import Clock
-from symbolicate.compiled_sets import COMPILERS, compiled_key
 from symbolicate.database import pending_uploads, releases, symbol_sets
 from symbolicate.database.engine import Database
 from symbolicate.database.pending_uploads import Replacement, UploadRow
@@ -28,6 +26,7 @@ from symbolicate.metrics import Metrics
 from symbolicate.objects.signing import SelfSigningStore, SignatureRefused
 from symbolicate.objects.signing import UploadGrant as UploadGrant
 from symbolicate.objects.store import ObjectStore
+from symbolicate.services.set_objects import objects_of, remove_unneeded
 from symbolicate.services.upload_request import (
     MAX_BYTES,
     UploadRequest,
@@ -38,8 +37,6 @@ from symbolicate.services.upload_request import (
 from symbolicate.text import storable
 
 URL_SECONDS = 300
-
-_log = logging.getLogger("symbolicate.uploads")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +126,23 @@ class Uploads:
         self._metrics.count("symbolicate_uploads_total", len(verified), step="finished")
         self._finished()
 
-    def put(self, team_id: int, ref: str, data: bytes, release_id: uuid.UUID | None = None) -> None:
-        """Lets bytes that the caller holds serve under a ref, replacing what is there.
+    def put(
+        self,
+        team_id: int,
+        ref: str,
+        data: bytes,
+        release_id: uuid.UUID | str | None = None,
+        *,
+        force: bool = True,
+    ) -> None:
+        """Lets bytes that the caller holds serve under a ref, by `force` over what is there.
 
         They need no upload, so callers of one ref never stand in each other's way: the last wins.
         """
         token = hashlib.sha512(data).hexdigest()
         bound = str(release_id) if release_id is not None else None
         item = {"chunk_id": ref, "content_hash": token, "release_id": bound}
-        request = read_upload_request({"symbol_sets": [item], "force": True})
+        request = read_upload_request({"symbol_sets": [item], "force": force})
         new = self._stored(team_id, ref, data, token)
         try:
             with self._database.write() as connection:
@@ -150,7 +155,7 @@ class Uploads:
             self._remove([new.storage_key])
             raise
         self._catalog.forget(team_id, [row.ref])
-        self._remove(_objects_of(team_id, row) if upload else [new.storage_key])
+        self._remove(objects_of(team_id, row) if upload else [new.storage_key])
         self._finished()
 
     def _stored(self, team_id: int, ref: str, data: bytes, token: str) -> Replacement:
@@ -190,16 +195,15 @@ class Uploads:
             raise NotFound from None
 
     def _rows(self, connection: Any, team_id: int, request: UploadRequest) -> dict[str, UploadRow]:
-        for wanted in request.wanted:
-            known = wanted.release_id is None or releases.find(
-                connection, team_id, wanted.release_id
-            )
-            if not known:
-                raise Refused("invalid_release_id", "Unknown release.", wanted.release_attr)
-        refs = [wanted.ref for wanted in request.wanted]
-        proposed = {ref: uuid7() for ref in refs}
-        pending_uploads.add_missing(connection, team_id, proposed, self._clock())
-        return pending_uploads.lock_by_ref(connection, team_id, refs)
+        known = releases.known_ids(connection, team_id, request.release_ids, hold=True)
+        request.require_releases(known)
+        rows: dict[str, UploadRow] = {}
+        # Once, and again for a set that is deleted between the two statements.
+        while missing := [wanted.ref for wanted in request.wanted if wanted.ref not in rows]:
+            proposed = {ref: uuid7() for ref in missing}
+            pending_uploads.add_missing(connection, team_id, proposed, self._clock())
+            rows |= pending_uploads.lock_by_ref(connection, team_id, missing)
+        return rows
 
     def _judged(
         self, connection: Any, row: UploadRow, wanted: WantedUpload, request: UploadRequest
@@ -277,7 +281,7 @@ class Uploads:
                 now = current.get(one.row.id)
                 if now is not None and now.upload_key == one.row.upload_key:
                     pending_uploads.replace(connection, one.row.id, one.new, self._clock())
-                    unneeded += _objects_of(team_id, now)
+                    unneeded += objects_of(team_id, now)
                 elif now is not None and _is_done(now, one.new.content_hash):
                     unneeded.append(one.new.storage_key)
                 else:
@@ -293,20 +297,7 @@ class Uploads:
         self._metrics.count("symbolicate_uploads_total", step="refused")
 
     def _remove(self, keys: list[str]) -> None:
-        """Removes objects that no row names; a sweep finds what is left if this fails."""
-        try:
-            self._objects.delete(keys)
-        except Exception:
-            _log.warning("could not delete %d objects that nothing needs", len(keys), exc_info=True)
-
-
-def _objects_of(team_id: int, row: UploadRow) -> list[str]:
-    """Names every object that belongs to a set as it is now."""
-    keys = [key for key in (row.storage_key, row.upload_key) if key is not None]
-    if row.data_hash is not None:
-        versions = [compiler.version for compiler in COMPILERS.values()]
-        keys += [compiled_key(team_id, row.id, row.data_hash, version) for version in versions]
-    return keys
+        remove_unneeded(self._objects, keys)
 
 
 def _data_hash(data: bytes) -> bytes:

@@ -23,15 +23,20 @@ from symbolicate.errors import DatabaseUnavailable, ObjectStoreUnavailable
 from symbolicate.formats.container import ContainerType, write_container
 from symbolicate.frame_store import FrameStore
 from symbolicate.isolation.pool import CompilerPool
+from symbolicate.leases import Leases
 from symbolicate.metrics import NullMetrics
 from symbolicate.objects.memory import MemoryStore
 from symbolicate.outcome import Outcome
+from symbolicate.pipeline.accounts import Accounts
+from symbolicate.pipeline.admission import Defaults
 from symbolicate.pipeline.process import Processor
 from symbolicate.raw_frame import Submission, read_raw_frame
 from symbolicate.resolver import Resolver
 from symbolicate.services.releases import Releases
+from symbolicate.services.symbol_sets import SymbolSets
 from symbolicate.services.teams import Teams
 from symbolicate.services.uploads import Uploads
+from symbolicate.set_opener import SetOpener
 
 Json = dict[str, Any]
 
@@ -120,6 +125,9 @@ class Wired:
     objects: WatchedStore = field(default_factory=WatchedStore)
     clock: TurnedClock = field(default_factory=TurnedClock)
     symbol_cache_bytes: int = 10_000_000
+    defaults: Defaults = field(default_factory=Defaults)
+    notices: list[Json] = field(default_factory=list)
+    leases: list[Leases] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         clock, metrics = self.clock, NullMetrics()
@@ -130,20 +138,36 @@ class Wired:
             self.store, self.resolver, self.catalog, clock=clock, metrics=metrics
         )
         self.teams = Teams(self.database, clock)
-        self.releases = Releases(self.database, self.catalog, clock)
-        self.processor = Processor(self.answers, self.releases.of_event, metrics, self.teams.ensure)
+        sets = SymbolSets(self.database, self.objects, self.catalog, self.store)
+        self.releases = Releases(self.database, self.catalog, sets, clock)
+        accounts = Accounts(self.database, self.defaults, clock=clock, metrics=metrics)
+        self.processor = Processor(
+            self.answers,
+            self.releases.of_event,
+            accounts,
+            metrics,
+            self.teams.ensure,
+            self.notices.append,
+        )
         self.uploads = self.new_uploads(self.catalog)
 
     def new_catalog(self) -> Catalog:
         """Opens a second catalog over the same parts, as another process would."""
+        compiled = CompiledSets(self.objects, self.new_disk(), self.pool)
         return Catalog(
             self.database,
-            CompiledSets(self.objects, self.new_disk(), self.pool),
+            SetOpener(self.database, compiled, self.new_leases(), clock=self.clock),
             clock=self.clock,
             metrics=NullMetrics(),
             symbol_cache_bytes=self.symbol_cache_bytes,
             monotonic=self.clock.monotonic,
         )
+
+    def new_leases(self) -> Leases:
+        """Takes leases as another process does; they are closed at the end."""
+        leases = Leases(self.database, self.clock)
+        self.leases.append(leases)
+        return leases
 
     def new_disk(self) -> DiskCache:
         """Opens an empty directory of compiled files, as another machine has it."""
@@ -276,6 +300,8 @@ def wire(compilers: CompilerPool, tmp_path: Path) -> Iterator[Callable[..., Wire
 
     yield build
     for wired in opened:
+        for leases in wired.leases:
+            leases.close()
         wired.database.close()
 
 

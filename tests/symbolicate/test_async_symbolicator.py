@@ -59,7 +59,7 @@ def test_the_loop_goes_on_while_a_call_is_at_work(tmp_path: Path, make: Any) -> 
     release = threading.Event()
 
     async def use(symbolicator: AsyncSymbolicator) -> None:
-        def held(*args: Any) -> list[Any]:
+        def held(*args: Any, **kwargs: Any) -> list[Any]:
             assert release.wait(30)
             return []
 

@@ -20,6 +20,7 @@ from symbolicate.metrics import NullMetrics
 from symbolicate.objects.opening import open_store
 from symbolicate.outcome import INTERNAL, TRANSIENT, Failure, corrupt_object
 from symbolicate.release import SymbolSetRef
+from symbolicate.set_opener import SetOpener
 
 TEAM = 1
 BOTH_READS = 2
@@ -148,9 +149,10 @@ def test_one_flipped_bit_in_a_stored_file_is_noticed(
     data = bytearray(make.script("app"))
     data[-40] ^= 1
     real.put(key, bytes(data))
+    compiled = CompiledSets(real, wired.new_disk(), wired.pool)
     catalog = Catalog(
         wired.database,
-        CompiledSets(real, wired.new_disk(), wired.pool),
+        SetOpener(wired.database, compiled, wired.new_leases(), clock=wired.clock),
         clock=wired.clock,
         metrics=NullMetrics(),
         symbol_cache_bytes=1_000_000,

@@ -21,7 +21,7 @@ from symbolicate.services.teams import Teams
 
 Run = Callable[..., Result]
 Opener = Callable[[str], Database]
-OWN = {"db", "demo", "inspect", "keys", "resolve", "teams"}
+OWN = {"db", "demo", "inspect", "keys", "release", "resolve", "sourcemap", "teams", "upload"}
 LEAVES = [
     ["demo"],
     ["inspect"],
@@ -29,6 +29,9 @@ LEAVES = [
     ["db", "upgrade"],
     ["keys", "create"],
     ["teams", "create"],
+    ["upload"],
+    ["release", "resolve"],
+    ["sourcemap", "upload"],
 ]
 
 

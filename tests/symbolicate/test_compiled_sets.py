@@ -37,9 +37,13 @@ class Machine:
     def source(self, **changes: Any) -> str | None:
         state = self.state()
         values = {name: getattr(state, name) for name in SymbolSet.__slots__} | changes
-        symbols: Any = self.sets.open(TEAM, "javascript", SymbolSet(**values)).symbols
+        symbols: Any = self.open(SymbolSet(**values))
         token = symbols.lookup(0, 4)
         return None if token is None else token.source
+
+    def open(self, state: SymbolSet) -> Any:
+        found = self.sets.find(TEAM, "javascript", state)
+        return found or self.sets.compile(TEAM, "javascript", state).symbols
 
     def kept(self) -> list[Path]:
         return sorted(self.disk.scratch().parent.glob("*.kept"))
@@ -151,7 +155,7 @@ def test_no_scratch_file_is_left_whatever_happens(machine: Machine, wired: Any, 
     machine.source()
     wired.add_bytes("bad", make.container(b"not JSON"))
     with pytest.raises(SourceMapError):
-        machine.sets.open(TEAM, "javascript", machine.state("bad"))
+        machine.open(machine.state("bad"))
     assert [path.name for path in folder.parent.glob("new-*")] == []
 
 
@@ -163,19 +167,24 @@ def test_a_compiled_file_that_cannot_be_stored_costs_only_the_others(
 
     monkeypatch.setattr(wired.objects, "put", away)
     state = machine.state()
-    opened = machine.sets.open(TEAM, "javascript", state)
-    assert not opened.compiled_here
+    assert machine.sets.find(TEAM, "javascript", state) is None
+    assert not machine.sets.compile(TEAM, "javascript", state).shared
     assert compiled_objects(wired) == []
 
 
 def test_sets_are_compiled_ahead_and_noted(wired: Any) -> None:
     for ref in ("one", "two"):
         wired.add(ref)
+    used = {
+        ref: state.last_used for ref, state in wired.catalog.states(TEAM, ["one", "two"]).items()
+    }
+    wired.clock.turn(13 * 3600)
     ahead = CompileAhead(wired.database, wired.catalog)
     assert ahead.run() == 2
     assert ahead.run() == 0
     states = wired.new_catalog().states(TEAM, ["one", "two"])
     assert all(state.compiled for state in states.values())
+    assert {ref: state.last_used for ref, state in states.items()} == used
     assert len(compiled_objects(wired)) == 2
 
 

@@ -68,7 +68,7 @@ def test_each_set_is_opened_once_for_a_batch(wired: Any, make: Any) -> None:
     frames = [make.web(ref, colno=n) for n in range(1, 50) for ref in ("one", "two", "none")]
     wired.resolver.resolve(TEAM, make.submissions(*frames))
     assert len(wired.objects.gets) == 2
-    assert wired.database.reads == reads + 1
+    assert wired.database.reads == reads + 1 + 2  # all states, and each set's before its compile
 
 
 def test_an_answer_says_what_it_was_made_from(wired: Any, make: Any) -> None:

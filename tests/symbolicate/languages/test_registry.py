@@ -8,11 +8,15 @@ import pytest
 
 from symbolicate.languages import registry
 from symbolicate.languages.hermes import Hermes
+from symbolicate.languages.java import Java
+from symbolicate.languages.language import Language
+from symbolicate.languages.native import Native
 from symbolicate.languages.node_javascript import NodeJavaScript
+from symbolicate.languages.pass_through import PassThrough
 from symbolicate.languages.python import Python
 from symbolicate.languages.unsupported import Unsupported
 from symbolicate.languages.web_javascript import WebJavaScript
-from symbolicate.raw_frame import read_raw_frame
+from symbolicate.raw_frame import PLATFORMS, Submission, read_raw_frame
 
 PLACE = {"function": "f", "filename": "a"}
 
@@ -25,7 +29,17 @@ PLACE = {"function": "f", "filename": "a"}
         ({"platform": "node:javascript", **PLACE}, NodeJavaScript),
         ({"platform": "hermes", **PLACE}, Hermes),
         ({"platform": "python", **PLACE}, Python),
+        ({"platform": "ruby", **PLACE}, PassThrough),
+        ({"platform": "php"}, PassThrough),
+        ({"platform": "go", "lineno": 1, **PLACE}, PassThrough),
+        ({"platform": "dart", "abs_path": "a"}, PassThrough),
+        ({"platform": "custom", "lang": "lua", **PLACE}, PassThrough),
+        ({"platform": "java", "module": "a.B", **PLACE}, Java),
+        ({"platform": "native"}, Native),
+        ({"platform": "rust"}, Native),
+        ({"platform": "apple"}, Unsupported),
         ({"platform": "python", "function": 5}, Unsupported),
+        ({"platform": "php", "function": 5}, Unsupported),
         ({"platform": "cobol"}, Unsupported),
         ({}, Unsupported),
         (None, Unsupported),
@@ -36,6 +50,20 @@ def test_a_frame_is_explained_by_its_platform(frame: Any, language: type[object]
     assert type(registry.language_of(read_raw_frame(frame))) is language
 
 
-def test_the_resolver_version_counts_every_language() -> None:
-    languages = (WebJavaScript, NodeJavaScript, Hermes, Python, Unsupported)
-    assert sum(language.version for language in languages) <= registry.RESOLVER_VERSION
+def read(platform: str) -> Submission:
+    given = {"lineno": 1, "module": "a.B", "lang": "lua", "abs_path": "a"}
+    return read_raw_frame({"platform": platform, **PLACE, **given})
+
+
+def test_every_platform_but_apple_has_a_language_of_its_own() -> None:
+    languages: dict[str, Language] = {
+        kind.platform: registry.language_of(read(kind.platform)) for kind in PLATFORMS.values()
+    }
+    alone = [name for name, one in languages.items() if type(one) is Unsupported]
+    assert alone == ["apple"]
+    assert len({id(one) for one in languages.values()}) == len(languages)
+
+
+def test_the_resolver_version_is_the_sum_of_all_languages() -> None:
+    languages = {id(one): one for one in (registry.language_of(read(tag)) for tag in PLATFORMS)}
+    assert sum(one.version for one in languages.values()) == registry.RESOLVER_VERSION

@@ -101,9 +101,9 @@ def test_a_long_tag_is_cut_in_the_sentence() -> None:
 
 
 def test_a_known_platform_without_a_language_yet_is_unsupported() -> None:
-    outcome = resolve({"platform": "rust", "function": "f"})
-    assert outcome.failure == ("unsupported", "Not supported: native")
-    assert outcome.part.lang == "native"
+    outcome = resolve({"platform": "apple", "function": "f"})
+    assert outcome.failure == ("unsupported", "Not supported: apple")
+    assert outcome.part.lang == "apple"
 
 
 def test_a_frame_that_was_read_has_a_fallback_too() -> None:

@@ -115,3 +115,47 @@ def test_i5_what_a_killed_process_left_is_removed_after_an_hour(
     assert files(root) == {".incoming/recent"}
     LocalStore(root, SECRET, lambda: datetime.now(UTC) + timedelta(hours=1))
     assert files(root) == set()
+
+
+def folders(root: Path) -> set[str]:
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_dir()}
+
+
+def test_folders_that_held_nothing_for_an_hour_are_removed(store: LocalStore, root: Path) -> None:
+    for name in ("1/compiled/old", "1/compiled/recent", "1/compiled/full"):
+        store.put(f"{name}/a", b"content")
+    store.delete(["1/compiled/old/a", "1/compiled/recent/a"])
+    for folder, minutes in (("old", 61), ("recent", 59), ("full", 61)):
+        moment = (datetime.now(UTC) - timedelta(minutes=minutes)).timestamp()
+        os.utime(root / "1/compiled" / folder, (moment, moment))
+    store.remove_empty_folders()
+    kept = {"1", "1/compiled", "1/compiled/recent", "1/compiled/full", ".incoming"}
+    assert folders(root) == kept
+
+
+def test_all_but_the_root_may_go(store: LocalStore, root: Path) -> None:
+    store.put("1/a/b", b"content")
+    store.delete(["1/a/b"])
+    late = LocalStore(root, SECRET, lambda: datetime.now(UTC) + timedelta(hours=2))
+    late.remove_empty_folders()
+    assert folders(root) == {".incoming"}
+    store.put("1/a/b", b"again")
+    assert store.get("1/a/b", limit=9) == b"again"
+
+
+def test_a_folder_that_is_removed_while_a_file_arrives_is_made_again(
+    store: LocalStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+    store.put("1/a/b", b"content")
+    store.delete(["1/a/b"])
+
+    def racing(file: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", replace)
+        target.parent.rmdir()
+        return replace(file, target)
+
+    monkeypatch.setattr(Path, "replace", racing)
+    store.put("1/a/b", b"again")
+    assert store.get("1/a/b", limit=9) == b"again"
+    assert files(root) == {"1/a/b"}

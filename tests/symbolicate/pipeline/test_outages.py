@@ -75,7 +75,7 @@ def test_a_bug_costs_the_one_event_that_meets_it(
     outcomes = wired.process(good, make.event(PYTHON, poison=1), good)
     assert statuses(outcomes) == [
         ("ok", None),
-        ("retry", "dependency_unavailable"),
+        ("retry", "internal"),
         ("ok", None),
     ]
     assert frames(outcomes[2]) == frames(outcomes[0])

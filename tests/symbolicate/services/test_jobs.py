@@ -6,13 +6,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from symbolicate.clock import system_clock
+from symbolicate.database.engine import Database
 from symbolicate.errors import DatabaseUnavailable
-from symbolicate.services.jobs import Jobs
-from symbolicate.services.reconcile import Reconciler
+from symbolicate.leases import Leases
+from symbolicate.services.jobs import ASKED_AGAIN_SECONDS, Job, Jobs
 
 if TYPE_CHECKING:
     from tests.symbolicate.services.conftest import Bench
@@ -21,124 +25,141 @@ SOON = 10.0
 NEVER = 3600.0
 
 
+@dataclass
+class MovableClock:
+    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
 class Scripted:
-    """A reconciler whose passes a test counts, and that fails as it is told."""
+    """A job whose runs a test counts, and that fails as it is told."""
 
     def __init__(self, *failures: Exception | None) -> None:
         self._failures = list(failures)
-        self._passed = threading.Semaphore(0)
-        self.adopted = 0
-        self.passes = 0
+        self._ran = threading.Semaphore(0)
+        self.runs = 0
 
-    def adopt_older(self) -> None:
-        self.adopted += 1
-        self._fail()
-
-    def run(self, stopping: Callable[[], bool]) -> None:
-        self.passes += 1
-        try:
-            if self.passes > 1 or not self._failures:
-                self._fail()
-        finally:
-            self._passed.release()
-
-    def await_pass(self) -> None:
-        assert self._passed.acquire(timeout=SOON), "no pass was made"
-
-    def _fail(self) -> None:
+    def __call__(self, stopping: Callable[[], bool]) -> None:
+        self.runs += 1
         failure = self._failures.pop(0) if self._failures else None
-        if failure is not None:
-            raise failure
+        try:
+            if failure is not None:
+                raise failure
+        finally:
+            self._ran.release()
+
+    def await_run(self) -> None:
+        assert self._ran.acquire(timeout=SOON), "the job did not run"
+
+
+Start = Callable[..., Jobs]
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[[Any, float], Jobs]]:
+def start(database: Database) -> Iterator[Start]:
     """Starts jobs and stops them when the test is over."""
     made: list[Jobs] = []
+    leases = Leases(database, system_clock)
 
-    def start(reconciler: Any, seconds: float) -> Jobs:
-        jobs = Jobs(cast(Reconciler, reconciler), seconds)
-        made.append(jobs)
-        jobs.start()
-        return jobs
+    def started(*jobs: Job, seconds: float = NEVER) -> Jobs:
+        made.append(Jobs(jobs, seconds, leases))
+        made[-1].start()
+        return made[-1]
 
-    yield start
+    yield started
     for jobs in made:
         jobs.stop()
+    leases.close()
 
 
-Start = Callable[[Any, float], Jobs]
-
-
-def test_a_pass_is_made_at_once_and_again_when_woken(started: Start) -> None:
-    reconciler = Scripted()
-    jobs = started(reconciler, NEVER)
+def test_a_pass_is_made_at_once_and_again_when_woken(start: Start) -> None:
+    job = Scripted()
+    jobs = start(Job("job", job))
     for _ in range(3):
-        reconciler.await_pass()
+        job.await_run()
         jobs.wake()
-    reconciler.await_pass()
-    assert reconciler.adopted == 1
+    job.await_run()
 
 
-def test_passes_are_made_without_a_wake_too(started: Start) -> None:
-    reconciler = Scripted()
-    started(reconciler, 0.01)
+def test_passes_are_made_without_a_wake_too(start: Start) -> None:
+    job = Scripted()
+    start(Job("job", job), seconds=0.01)
     for _ in range(3):
-        reconciler.await_pass()
+        job.await_run()
 
 
 FAILURES = [DatabaseUnavailable("away"), ZeroDivisionError("a bug")]
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
-def test_a_pass_that_fails_is_followed_by_another(
-    started: Start, failure: Exception, caplog: pytest.LogCaptureFixture
+def test_a_job_that_fails_harms_no_other_and_runs_again(
+    start: Start, failure: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reconciler = Scripted(None, failure)
+    failing, other = Scripted(failure), Scripted()
     with caplog.at_level(logging.WARNING, "symbolicate.jobs"):
-        jobs = started(reconciler, NEVER)
-        for _ in range(2):
-            reconciler.await_pass()
-            jobs.wake()
-        reconciler.await_pass()
-    assert reconciler.passes == 3
+        jobs = start(Job("failing", failing), Job("other", other))
+        other.await_run()
+        jobs.wake()
+        failing.await_run()
+        failing.await_run()
     assert str(failure) in caplog.text
     level = logging.WARNING if isinstance(failure, DatabaseUnavailable) else logging.ERROR
     assert [record.levelno for record in caplog.records] == [level]
 
 
-def test_older_sets_are_adopted_once_the_database_answers(started: Start) -> None:
-    reconciler = Scripted(DatabaseUnavailable("away"))
-    started(reconciler, 0.01)
-    reconciler.await_pass()
-    assert reconciler.adopted == 2
+def test_of_many_processes_one_does_a_timed_job_at_its_turn(start: Start) -> None:
+    timed, beside = Scripted(), [Scripted() for _ in range(3)]
+    hourly = Job("retention", timed, timedelta(hours=1))
+    for one in beside:
+        start(hourly, Job("beside", one), seconds=0.01)
+    for one in beside:
+        for _ in range(3):
+            one.await_run()
+    assert timed.runs == 1
 
 
-def test_stopping_ends_the_thread_and_may_be_repeated(started: Start) -> None:
-    reconciler = Scripted()
-    jobs = started(reconciler, NEVER)
-    reconciler.await_pass()
+def test_a_process_asks_for_its_turn_again_within_a_minute(database: Database) -> None:
+    now, clock = [0.0], MovableClock()
+    leases = Leases(database, clock)
+    job = Scripted()
+    jobs = Jobs([Job("job", job, timedelta(hours=1))], 0.001, leases, monotonic=lambda: now[0])
+    jobs.start()
+    job.await_run()
+    clock.forward(3600)
+    now[0] += ASKED_AGAIN_SECONDS
+    job.await_run()
+    jobs.stop()
+    leases.close()
+    assert job.runs == 2
+
+
+def test_stopping_ends_the_thread_and_may_be_repeated(start: Start) -> None:
+    job = Scripted()
+    jobs = start(Job("job", job))
+    job.await_run()
     jobs.stop()
     jobs.stop()
     assert "symbolicate-jobs" not in {thread.name for thread in threading.enumerate()}
     jobs.wake()
-    assert reconciler.passes == 1
+    assert job.runs == 1
 
 
-def test_a_long_pass_is_told_that_jobs_stop() -> None:
-    told = threading.Event()
-    began = threading.Event()
+def test_a_long_job_is_told_that_jobs_stop(start: Start) -> None:
+    told, began = threading.Event(), threading.Event()
 
-    class Long(Scripted):
-        def run(self, stopping: Callable[[], bool]) -> None:
-            began.set()
-            give_up = time.monotonic() + SOON
-            while not stopping() and time.monotonic() < give_up:
-                time.sleep(0.001)
-            told.set()
+    def long(stopping: Callable[[], bool]) -> None:
+        began.set()
+        give_up = time.monotonic() + SOON
+        while not stopping() and time.monotonic() < give_up:
+            time.sleep(0.001)
+        told.set()
 
-    jobs = Jobs(cast(Reconciler, Long()), NEVER)
-    jobs.start()
+    jobs = start(Job("long", long))
     assert began.wait(SOON)
     assert not told.is_set()
     jobs.stop()
@@ -160,7 +181,7 @@ def test_a_finished_upload_wakes_the_reconciler(
         finally:
             passes.release()
 
-    monkeypatch.setattr(light_bench.symbolicator.reconciler, "run", watched)
+    monkeypatch.setattr(jobs, "_jobs", [Job("reconcile", watched)])
     light_bench.store([make_web("chunk")])
     jobs.start()
     assert passes.acquire(timeout=SOON)

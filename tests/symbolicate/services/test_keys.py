@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select, text, update
 
+from symbolicate.clock import system_clock
 from symbolicate.database.engine import Database
 from symbolicate.database.keys import KeyRow
 from symbolicate.database.tables import api_key
@@ -44,7 +45,7 @@ def revoke(database: Database, clock: MovableClock) -> None:
         connection.execute(update(api_key).values(revoked_at=clock()))
 
 
-def test_a_key_opens_its_team_with_its_scopes(keys: Keys) -> None:
+def test_a_key_opens_its_team_with_its_scopes(keys: Keys, clock: MovableClock) -> None:
     made = keys.create(7, ["error_tracking:read", " feature_flag:write ", ""], label="ci")
     keys.create(8)
     row = keys.authenticate(made)
@@ -53,6 +54,7 @@ def test_a_key_opens_its_team_with_its_scopes(keys: Keys) -> None:
         7,
         frozenset({"error_tracking:read", "feature_flag:write"}),
     )
+    assert (row.label, row.created_at, row.last_used) == ("ci", clock(), None)
 
 
 def test_a_key_has_read_and_write_unless_said_otherwise(keys: Keys) -> None:
@@ -175,4 +177,5 @@ ALLOWED = {
 
 @pytest.mark.parametrize(("scopes", "asked", "allowed"), ALLOWED.values(), ids=ALLOWED.keys())
 def test_scopes(scopes: set[str], asked: str, allowed: bool) -> None:
-    assert allows(KeyRow(uuid7(), 1, frozenset(scopes), None), asked) is allowed
+    row = KeyRow(uuid7(), 1, frozenset(scopes), "", system_clock(), None)
+    assert allows(row, asked) is allowed

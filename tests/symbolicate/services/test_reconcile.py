@@ -302,14 +302,14 @@ def test_sets_that_an_older_resolver_reconciled_are_taken_up_again(
     bench.store([make_web("chunk")])
     bench.clock.forward(5)
     assert reconciler.run().sets == 1
-    reconciler.adopt_older()
-    assert due(bench) == []
+    reconciler._adopted = False
+    assert reconciler.run() == NOTHING
     newer = RESOLVER_VERSION + 1
     for module in ("services.reconcile", "answers", "resolver"):
         monkeypatch.setattr(f"symbolicate.{module}.RESOLVER_VERSION", newer)
-    reconciler.adopt_older()
-    assert due(bench) == ["chunk"]
+    reconciler._adopted = False
     assert reconciler.run() == Progress(0, 1)
+    assert due(bench) == ["chunk"]
     assert reconciler.run() == Progress(1, 0)
 
 
@@ -327,3 +327,13 @@ def test_frames_are_tried_again_once_their_time_has_come(
     for team, raw_id in ((1, own), (2, foreign)):
         assert stored(bench, team)[raw_id] == ("no_symbol_set", bench.clock())
     assert reconciler.run() == NOTHING
+
+
+def test_one_process_at_a_time_reconciles(
+    bench: Bench, reconciler: Reconciler, make_web: Maker
+) -> None:
+    bench.store([make_web("chunk")])
+    bench.upload("chunk", "cart")
+    with bench.symbolicator._leases.held(0, "reconcile"):
+        assert reconciler.run() == NOTHING
+    assert reconciler.run() == Progress(0, 1)

@@ -50,6 +50,14 @@ def test_a_team_that_was_seen_costs_no_query(teams: Teams, monkeypatch: pytest.M
     teams.ensure(7)
 
 
+def test_a_team_has_its_own_name_or_the_one_that_it_will_get(teams: Teams) -> None:
+    teams.create(3, "shop")
+    assert teams.name(3) == "shop"
+    promised = teams.name(4)
+    assert not teams.exists(4)
+    assert teams.create(4).name == promised
+
+
 def test_a_created_team_has_a_name_and_a_token_of_its_own(teams: Teams) -> None:
     first, second = teams.create(name="shop"), teams.create()
     assert (first.id, first.name) == (1, "shop")

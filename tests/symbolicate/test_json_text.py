@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symbolicate_api.json_text import (
+from symbolicate.json_text import (
     PRUNED_BELOW,
     PRUNED_BYTES,
     NotJson,

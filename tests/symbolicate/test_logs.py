@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from symbolicate_api.logs import MAX_TRACE, MAX_VALUE, configure_logs
+from symbolicate.logs import MAX_TRACE, MAX_VALUE, configure_logs
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""Event brokers: messages in and out, acknowledged one by one."""

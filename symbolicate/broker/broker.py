@@ -1,0 +1,75 @@
+"""What the worker and the API ask of a broker, whichever it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+RAW = "exceptions.raw"
+RESOLVED = "exceptions.resolved"
+DEAD = "exceptions.dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it came: `attempt` counts its deliveries from 1, `age` its seconds so far."""
+
+    data: bytes
+    attempt: int = 1
+    age: float = 0.0
+
+
+class Delivery(Protocol):
+    """A message in hand, to be answered exactly once."""
+
+    @property
+    def message(self) -> Message:
+        """The message."""
+        ...
+
+    async def done(self) -> None:
+        """Takes the message off the queue for good."""
+        ...
+
+    async def again(self, seconds: float) -> None:
+        """Hands the message back, to be delivered again no sooner than in so many seconds."""
+        ...
+
+    async def alive(self) -> None:
+        """Tells that the message is still being worked on."""
+        ...
+
+
+class Broker(Protocol):
+    """At least once: what is not answered, by whatever dies, is delivered again.
+
+    Every method raises `BrokerUnavailable` while the broker is out of reach.
+    """
+
+    @property
+    def max_payload(self) -> int:
+        """The bytes of the longest message that may be published."""
+        ...
+
+    async def prepare(self) -> None:
+        """Makes the queues that are absent."""
+        ...
+
+    async def publish(self, subject: str, data: bytes, message_id: str | None = None) -> None:
+        """Publishes a message; returns once the broker has it on disk.
+
+        A message whose id was published to the subject within the hour is dropped.
+        """
+        ...
+
+    async def pull(self, most: int, seconds: float) -> list[Delivery]:
+        """Gives at most so many raw messages, waiting so long for the first."""
+        ...
+
+    async def check(self) -> None:
+        """Raises `BrokerUnavailable` unless the broker answers."""
+        ...
+
+    async def close(self) -> None:
+        """Ends the connection; what is in hand goes back by itself."""
+        ...

@@ -1,0 +1,105 @@
+"""Spikes: what a team calls one, and those that were seen."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+from symbolicate.database import spike_events, team_settings
+from symbolicate.database.engine import Database
+from symbolicate.database.spike_events import SpikeEvent, SpikeFilter
+from symbolicate.database.team_settings import SpikeConfig
+from symbolicate.errors import Refused
+from symbolicate.services.positive_integers import read_changes
+
+ORDERS = tuple(
+    sign + name
+    for name in ("detected_at", "computed_baseline", "current_bucket_value")
+    for sign in ("-", "")
+)
+
+_NAMES = tuple(field.name for field in fields(SpikeConfig))
+# Narrower than `fromisoformat`, which takes any character between date and time.
+_ISO = re.compile(r"[0-9W-]{7,10}(?:T[0-9:.,]+(?:Z|[+-][0-9:]+)?)?")
+
+
+class Spikes:
+    """Reads and changes what spikes are, and lists them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def config(self, team_id: int) -> SpikeConfig:
+        """Gives what a team calls a spike; the first read stores the defaults."""
+        with self._database.read() as connection:
+            found = team_settings.find(connection, SpikeConfig, team_id)
+        return found or self.update_config(team_id, {})
+
+    def update_config(self, team_id: int, body: Mapping[str, Any]) -> SpikeConfig:
+        """Changes the fields that the body names and gives all of them.
+
+        Raises `Refused` for a value that is no positive integer; then nothing changes.
+        """
+        changes = read_changes(body, _NAMES, nullable=False)
+        with self._database.write() as connection:
+            team_settings.change(connection, SpikeConfig, team_id, changes)
+            return team_settings.spike_config(connection, team_id)
+
+    def events(
+        self, team_id: int, asked: Mapping[str, str], *, limit: int, offset: int
+    ) -> tuple[int, list[SpikeEvent]]:
+        """Gives the count of the spikes that are asked for and one page of them.
+
+        `asked` may hold `issue_ids`, `date_from`, `date_to` and `order_by`; raises `Refused` for
+        one that cannot be read.
+        """
+        wanted = SpikeFilter(
+            _issue_ids(asked.get("issue_ids", "")),
+            _moment(asked.get("date_from", ""), "date_from"),
+            _moment(asked.get("date_to", ""), "date_to"),
+        )
+        order = _order(asked.get("order_by", ORDERS[0]))
+        with self._database.read() as connection:
+            count = spike_events.count(connection, team_id, wanted)
+            found = spike_events.page(
+                connection,
+                team_id,
+                wanted,
+                order=order.removeprefix("-"),
+                descending=order.startswith("-"),
+                limit=limit,
+                offset=offset,
+            )
+        return count, found
+
+
+def _issue_ids(text: str) -> frozenset[uuid.UUID]:
+    """Reads a comma list of ids, blank ones left out."""
+    try:
+        return frozenset(uuid.UUID(item.strip()) for item in text.split(",") if item.strip())
+    except ValueError:
+        raise Refused("invalid_input", "A valid UUID is required.", "issue_ids") from None
+
+
+def _moment(text: str, name: str) -> datetime | None:
+    """Reads an ISO-8601 date or time, in UTC unless it says otherwise; a date is its midnight."""
+    text = text.strip()
+    if not text:
+        return None
+    try:
+        if _ISO.fullmatch(text) is None:
+            raise ValueError
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Refused("invalid_input", "An ISO-8601 date or time is required.", name) from None
+
+
+def _order(text: str) -> str:
+    if text not in ORDERS:
+        raise Refused("invalid_choice", f'"{text[:100]}" is not a valid choice.', "order_by")
+    return text
