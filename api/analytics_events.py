@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request, Response
 from starlette.routing import Route
 
+from symbolicate.json_text import encode
 from symbolicate.outcome import Outcome
 from symbolicate.services.compressed import ENCODINGS
 
@@ -15,7 +16,6 @@ from .capture import IGNORED, take_events, team_of
 from .capture_body import inflate, read_events_json
 from .cross_origin import CrossOrigin
 from .errors import ApiError, invalid
-from .json_text import encode
 from .limits import CAPTURE_BYTES, read_body
 from .routes import serve_json
 from .wiring import Wiring, wiring_of

@@ -1,6 +1,7 @@
 """Who calls: bearer keys, each for one team, with scopes.
 
-The order of the checks is credentials (401), method (405), team (403), scope (403), object (404).
+The order of the checks is credentials (401), throttle (429), method (405), team (403),
+scope (403), object (404).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def bearer(scope: Scope) -> str | None:
 
 
 async def authenticate(scope: Scope) -> KeyRow:
-    """Gives what the caller's key opens, or raises a 401."""
+    """Gives what the caller's key opens, or raises a 401, or a 429 if it asks too often."""
     token = bearer(scope)
     if token is None:
         raise not_authenticated()
@@ -40,19 +41,26 @@ async def authenticate(scope: Scope) -> KeyRow:
     row = keys.known(token) or await wiring.run(keys.authenticate, token)
     if row is None:
         raise authentication_failed(_BAD_KEY)
+    if wiring.throttle is not None:
+        wiring.throttle.admit(row.id, scope["path"])
     return row
 
 
 async def enter(scope: Scope, needed: str) -> int:
     """Gives the team that the path names, once the caller may do there what is needed."""
     row = await authenticate(scope)
+    check_team(scope, row)
+    if not allows(row, needed):
+        raise permission_denied(f"API key missing required scope '{needed}'")
+    return row.team_id
+
+
+def check_team(scope: Scope, row: KeyRow) -> None:
+    """Raises a 403 unless the path names the key's own team."""
     team_id = _team(scope["path_params"]["project_id"], row)
     if team_id != row.team_id:
         detail = f"API key does not have access to the requested project: ID {team_id}."
         raise permission_denied(detail)
-    if not allows(row, needed):
-        raise permission_denied(f"API key missing required scope '{needed}'")
-    return row.team_id
 
 
 def _team(text: str, row: KeyRow) -> int:

@@ -7,16 +7,16 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope
 
+from symbolicate.json_text import NotJson, decode
 from symbolicate.text import TooDeep, check_depth
 
 from .errors import ApiError, invalid, parse_error
-from .json_text import NotJson, decode
 from .limits import MANAGEMENT_BYTES, header, read_body
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
-_LISTS = frozenset({"chunk_ids", "raw_ids"})
+_LISTS = frozenset({"chunk_ids", "ids", "raw_ids"})
 
 
 async def read_object(scope: Scope, receive: Receive) -> dict[str, Any]:

@@ -60,11 +60,18 @@ def team_of(wiring: Wiring, token: str | None) -> int:
 
 
 def take_events(wiring: Wiring, team_id: int, events: Sequence[Any]) -> list[Outcome]:
-    """Processes the exceptions among the events and counts the others; one outcome per event."""
+    """Processes the exceptions among the events and counts the others; one outcome per event.
+
+    With a broker the exceptions are published to it instead.
+    """
     ours = [place for place, event in enumerate(events) if not _is_other(event)]
     outcomes = [IGNORED] * len(events)
     wiring.metrics.count("symbolicate_events_total", len(events) - len(ours), outcome="ignored")
-    made = wiring.symbolicator.process(team_id, [_named(events[place]) for place in ours])
+    named = [_named(events[place]) for place in ours]
+    if wiring.publisher is None:
+        made = wiring.symbolicator.process(team_id, named)
+    else:
+        made = wiring.publisher.publish(team_id, named)
     for place, outcome in zip(ours, made, strict=True):
         outcomes[place] = outcome
     return outcomes

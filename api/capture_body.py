@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from symbolicate.errors import FormatError
+from symbolicate.json_text import NotJson, decode_events
 from symbolicate.services.compressed import GZIP_MAGIC, decompress
 
 from .errors import ApiError, invalid, parse_error, too_large
-from .json_text import NotJson, decode_events
 from .limits import CAPTURE_BYTES
 
 _FORM = b"data="

@@ -7,25 +7,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from fastapi import FastAPI, Response
 
-from symbolicate.errors import Unavailable
-from symbolicate.symbolicator import Symbolicator
+from symbolicate.errors import BrokerUnavailable, Unavailable
+from symbolicate.json_text import encode
+from symbolicate.prometheus import CONTENT_TYPE, PrometheusMetrics
 
 from .errors import NOSNIFF
-from .json_text import encode
-from .metrics import CONTENT_TYPE, PrometheusMetrics
 from .routes import serve_json
+from .wiring import Wiring
 
 PATIENCE_SECONDS = 3.0
 
 
 class Readiness:
-    """Asks the database and the object store whether they serve, one question at a time.
+    """Asks what the server stands on whether it serves, one question at a time.
 
     It has a thread of its own, so that it answers while every other one waits.
     """
 
-    def __init__(self, symbolicator: Symbolicator) -> None:
-        self._symbolicator = symbolicator
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
         self._thread = ThreadPoolExecutor(1, "symbolicate-ready")
         self._asking: Future[str | None] | None = None
 
@@ -35,9 +35,14 @@ class Readiness:
             self._asking = self._thread.submit(self._ask)
         try:
             answer = asyncio.shield(asyncio.wrap_future(self._asking))
-            return await asyncio.wait_for(answer, PATIENCE_SECONDS)
+            trouble = await asyncio.wait_for(answer, PATIENCE_SECONDS)
+            if trouble is None and self._wiring.publisher is not None:
+                await asyncio.wait_for(self._wiring.publisher.check(), PATIENCE_SECONDS)
         except TimeoutError:
             return "dependencies"
+        except BrokerUnavailable as error:
+            return error.dependency
+        return trouble
 
     def close(self) -> None:
         """Asks no more."""
@@ -45,7 +50,7 @@ class Readiness:
 
     def _ask(self) -> str | None:
         try:
-            self._symbolicator.check()
+            self._wiring.symbolicator.check()
         except Unavailable as error:
             return error.dependency
         return None

@@ -6,23 +6,17 @@ the object appears only when all of it came.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
-from typing import IO
-
 from fastapi import FastAPI, Request, Response
 
 from symbolicate.services.uploads import UploadGrant
 
 from .errors import NOSNIFF, permission_denied
-from .limits import MIB, UPLOAD_BYTES, chunks, header
+from .incoming import incoming
+from .limits import UPLOAD_BYTES, chunks, header
 from .upload_form import UploadForm
 from .wiring import Wiring, wiring_of
 
 PATH = "/uploads/{key:path}"
-
-_WRITE_BYTES = MIB
 
 
 def add_local_uploads(app: FastAPI) -> None:
@@ -36,7 +30,7 @@ async def post_form(request: Request) -> Response:
     """Stores the part `file` of a form."""
     wiring, grant = _granted(request)
     form = UploadForm(request.headers.get("content-type", ""), grant.max_bytes)
-    async with _incoming(wiring, grant) as file:
+    async with incoming(wiring, wiring.symbolicator.uploads.receive(grant)) as file:
         async for chunk in chunks(request.scope, request.receive, UPLOAD_BYTES):
             await file.write(form.feed(chunk))
             _check_key(form, grant)
@@ -51,7 +45,7 @@ async def put_bytes(request: Request) -> Response:
     if declared is not None and declared.isdigit() and len(declared) < 20:
         _check_length(int(declared), grant)
     seen = 0
-    async with _incoming(wiring, grant) as file:
+    async with incoming(wiring, wiring.symbolicator.uploads.receive(grant)) as file:
         async for chunk in chunks(request.scope, request.receive, UPLOAD_BYTES):
             seen += len(chunk)
             if seen > grant.max_bytes:
@@ -67,39 +61,6 @@ async def download(request: Request) -> Response:
     data = await wiring.run(wiring.symbolicator.uploads.download, grant)
     headers = NOSNIFF | {"Content-Disposition": "attachment"}
     return Response(data, 200, headers, "application/octet-stream")
-
-
-class _Writer:
-    """Writes to a file in threads, a large piece at a time."""
-
-    def __init__(self, wiring: Wiring, file: IO[bytes]) -> None:
-        self._wiring = wiring
-        self._file = file
-        self._waiting = bytearray()
-
-    async def write(self, data: bytes) -> None:
-        self._waiting += data
-        if len(self._waiting) >= _WRITE_BYTES:
-            await self.flush()
-
-    async def flush(self) -> None:
-        data, self._waiting = self._waiting, bytearray()
-        await self._wiring.run(self._file.write, data)
-
-
-@asynccontextmanager
-async def _incoming(wiring: Wiring, grant: UploadGrant) -> AsyncIterator[_Writer]:
-    """Opens the file that becomes the object if the block ends without an error."""
-    stack = ExitStack()
-    file = await wiring.run(stack.enter_context, wiring.symbolicator.uploads.receive(grant))
-    writer = _Writer(wiring, file)
-    try:
-        yield writer
-        await writer.flush()
-    except BaseException:
-        await wiring.run(stack.__exit__, *sys.exc_info())
-        raise
-    await wiring.run(stack.close)
 
 
 def _granted(request: Request) -> tuple[Wiring, UploadGrant]:

@@ -1,7 +1,8 @@
-"""`symbolicate serve`: the HTTP API, with the worker's jobs inside itself."""
+"""`symbolicate serve`: the HTTP API; without a broker the worker's jobs run inside itself."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -15,11 +16,12 @@ import uvicorn
 from symbolicate import garbage
 from symbolicate.config import Settings, from_env
 from symbolicate.errors import Unavailable
+from symbolicate.logs import LEVELS, configure_logs
+from symbolicate.prometheus import PrometheusMetrics
+from symbolicate.services.brokers import check_broker_url, open_broker
 from symbolicate.symbolicator import Symbolicator
 
 from .app import create_app
-from .logs import LEVELS, configure_logs
-from .metrics import PrometheusMetrics
 
 DRAIN_SECONDS = 5
 CLOSE_SECONDS = 3.0
@@ -31,7 +33,7 @@ OUT_OF_REACH = 3
 @click.option("--data-dir", help="Where records, objects and the secret key are kept.")
 @click.option("--database", help="sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME.")
 @click.option("--objects", help="file:///DIR or s3://BUCKET/PREFIX?endpoint_url=…")
-@click.option("--broker", help="The worker's broker; refused until the worker exists.")
+@click.option("--broker", help="nats://HOST:PORT: capture publishes to it, workers do the jobs.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, help="Port; 0 takes a free one.")
 @click.option("--log-level", type=click.Choice(LEVELS), help="How much to log.")
@@ -54,7 +56,8 @@ def serve(
     symbolicator = _open(settings, metrics)
     try:
         listener = _listen(host, port)
-        symbolicator.jobs.start()
+        if not settings.broker_url:
+            symbolicator.jobs.start()
         garbage.settle()
         Server(server_config(symbolicator, metrics), host).run(sockets=[listener])
     finally:
@@ -105,7 +108,10 @@ def _settings(given: dict[str, Any]) -> Settings:
     except ValueError as error:
         _fail(WRONG_USAGE, str(error))
     if settings.broker_url:
-        _fail(WRONG_USAGE, "--broker: the worker is not built yet; serve without a broker")
+        try:
+            check_broker_url(settings.broker_url)
+        except ValueError as error:
+            _fail(WRONG_USAGE, str(error))
     if settings.log_level not in LEVELS:
         _fail(WRONG_USAGE, f"log level {settings.log_level!r} is none of {', '.join(LEVELS)}")
     return settings
@@ -116,6 +122,8 @@ def _open(settings: Settings, metrics: PrometheusMetrics) -> Symbolicator:
     try:
         symbolicator = Symbolicator(settings=settings, metrics=metrics)
         symbolicator.check()
+        if settings.broker_url:
+            asyncio.run(_reach_broker(settings.broker_url))
     except (ValueError, ImportError) as error:
         _fail(WRONG_USAGE, str(error))
     except Unavailable as error:
@@ -123,6 +131,11 @@ def _open(settings: Settings, metrics: PrometheusMetrics) -> Symbolicator:
     except OSError as error:
         _fail(OUT_OF_REACH, f"data directory out of reach: {error}")
     return symbolicator
+
+
+async def _reach_broker(url: str) -> None:
+    broker = await open_broker(url)
+    await broker.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
 
-from .json_text import encode
+from symbolicate.json_text import encode
+
 from .wiring import wiring_of
 
 DEFAULT_LIMIT = 100

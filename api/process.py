@@ -11,13 +11,13 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from starlette.types import Scope
 
+from symbolicate.json_text import NotJson, decode_events, encode
 from symbolicate.metrics import Metrics
 from symbolicate.outcome import Outcome
 from symbolicate.symbolicator import Symbolicator
 
 from .auth import bearer
 from .errors import authentication_failed, invalid, not_authenticated, parse_error, unavailable
-from .json_text import NotJson, decode_events, encode
 from .limits import CAPTURE_BYTES, header, read_body
 from .routes import serve_json
 from .wiring import Wiring, wiring_of

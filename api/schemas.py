@@ -6,18 +6,27 @@ Answers are spliced bytes or encoded dicts and never pass through these models.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from .examples import CHUNK_ID, RAW_ID, RELEASE_ID
 
 REFERENCE = "#/components/schemas/{model}"
 
 
 class ErrorEnvelope(BaseModel):
-    """What every error answers."""
+    """What every error answers; `attr` names the field that is at fault, if one is."""
 
-    type: str
+    type: Literal[
+        "authentication_error",
+        "invalid_request",
+        "server_error",
+        "throttled_error",
+        "validation_error",
+    ]
     code: str
     detail: str
     attr: str | None
@@ -38,9 +47,9 @@ class Release(BaseModel):
 class NewRelease(BaseModel):
     """A release to be made; without a `hash_id` its id stands for it."""
 
-    version: str
-    project: str
-    hash_id: str | None = None
+    version: Annotated[str, Field(min_length=1)]
+    project: Annotated[str, Field(min_length=1)]
+    hash_id: Annotated[str, Field(max_length=128)] | None = None
     metadata: dict[str, JsonValue] | None = None
 
 
@@ -69,6 +78,8 @@ class StackFramePage(BaseModel):
 class BatchGetRequest(BaseModel):
     """Which frames are wanted: by raw id, of one symbol set, or the newest."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"raw_ids": [RAW_ID]}]})
+
     raw_ids: list[str] | None = None
     symbol_set: str | None = None
 
@@ -91,6 +102,23 @@ class SymbolSetUpload(BaseModel):
 
 class StartUploads(BaseModel):
     """Sets to be uploaded; `chunk_ids` with `release_id` is the older form."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "symbol_sets": [
+                        {
+                            "chunk_id": CHUNK_ID,
+                            "release_id": RELEASE_ID,
+                            "content_hash": "9f86d081884c7d659a2feaa0c55ad015",
+                            "content_length": 48213,
+                        }
+                    ]
+                }
+            ]
+        }
+    )
 
     symbol_sets: list[SymbolSetUpload] = []
     chunk_ids: list[str] = []
@@ -133,17 +161,31 @@ class FinishedUploads(BaseModel):
     success: bool
 
 
+class FileBody(BaseModel):
+    """A file as a part of a form; as a body of its own it is the bytes alone."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"chunk_id": CHUNK_ID, "file": "…"}]})
+
+    file: Annotated[str, Field(json_schema_extra={"format": "binary"})]
+    chunk_id: str | None = None
+    release_id: uuid.UUID | None = None
+
+
 def request_body(model: type[BaseModel]) -> dict[str, Any]:
-    """Describes an optional body, as JSON or as a form."""
-    schema = {"$ref": REFERENCE.format(model=model.__name__)}
+    """Describes a body: an optional one as JSON or as a form, or a file."""
+    schema: dict[str, Any] = {"$ref": REFERENCE.format(model=model.__name__)}
+    if model is FileBody:
+        alone = {"schema": {"type": "string", "format": "binary"}, "example": "…"}
+        content = {"application/octet-stream": alone, "multipart/form-data": {"schema": schema}}
+        return {"content": content, "required": True}
     kinds = ("application/json", "application/x-www-form-urlencoded")
     return {"content": {kind: {"schema": schema} for kind in kinds}}
 
 
-def request_schemas() -> dict[str, Any]:
-    """Gives the schemas that request bodies refer to, by name."""
+def schemas_of(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
+    """Gives the schemas that references to these models need, by name."""
     schemas: dict[str, Any] = {}
-    for model in (NewRelease, StartUploads, FinishUploads, BatchGetRequest):
+    for model in models:
         schema = model.model_json_schema(ref_template=REFERENCE)
         schemas |= schema.pop("$defs", {})
         schemas[model.__name__] = schema

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from .auth import AnyKey, Reader
 from .errors import NOSNIFF, not_found
 from .pagination import Page
-from .routes import Answers, serve_json, team_route
+from .routes import PAGED, Answers, serve_json, team_route
 from .schemas import StackFrame, StackFramePage
 from .wiring import wiring_of
 
@@ -19,7 +19,7 @@ ITEM = "/stack_frames/{frame_id}"
 
 def add_stack_frames(app: FastAPI) -> None:
     """Adds the resource to an application."""
-    team_route(app, "GET", PATH, list_frames, Answers(200, StackFramePage))
+    team_route(app, "GET", PATH, list_frames, Answers(200, StackFramePage), queries=PAGED)
     team_route(app, "GET", ITEM, retrieve, Answers(200, StackFrame))
     team_route(app, "DELETE", ITEM, refuse_deletion, Answers(405))
 

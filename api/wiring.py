@@ -15,6 +15,8 @@ from symbolicate.metrics import Metrics
 from symbolicate.symbolicator import Symbolicator
 
 from .limits import InFlight
+from .publishing import Publisher
+from .throttle import throttle_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,6 +30,8 @@ class Wiring:
         self.symbolicator = symbolicator
         self.metrics = metrics
         self.in_flight = InFlight(settings.max_in_flight)
+        self.throttle = throttle_of(settings, metrics)
+        self.publisher: Publisher | None = None
         self.process_secrets = [
             secret.strip().encode()
             for secret in settings.process_secrets.split(",")

@@ -13,10 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
+from symbolicate.clock import Clock, system_clock
 from symbolicate.config import from_env
+from symbolicate.prometheus import PrometheusMetrics
 from symbolicate.symbolicator import Symbolicator
 from symbolicate_api.main import Server, server_config
-from symbolicate_api.metrics import PrometheusMetrics
 
 TEAM = 1
 PROJECT = f"/api/projects/{TEAM}/error_tracking"
@@ -142,20 +143,26 @@ def shared_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 
 @pytest.fixture(params=["sqlite+directory", "postgresql+s3"])
-def any_api(request: pytest.FixtureRequest, open_api: OpenApi) -> Api:
-    """Serves each pair of stores, with the jobs running beside."""
+def any_stores(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Names each pair of stores, as settings; those that `open_api` uses anyway by nothing."""
     if request.param == "sqlite+directory":
-        return open_api(jobs=True)
+        return {}
     database_url = request.getfixturevalue("postgres_url")
-    objects_url = request.getfixturevalue("s3_url")
-    return open_api(database_url=database_url, objects_url=objects_url, jobs=True)
+    return {"database_url": database_url, "objects_url": request.getfixturevalue("s3_url")}
+
+
+@pytest.fixture
+def any_api(any_stores: dict[str, str], open_api: OpenApi) -> Api:
+    """Serves each pair of stores, with the jobs running beside."""
+    return open_api(jobs=True, **any_stores)
 
 
 @contextmanager
-def serving(*, jobs: bool = False, **settings: Any) -> Iterator[Api]:
+def serving(*, jobs: bool = False, clock: Clock = system_clock, **settings: Any) -> Iterator[Api]:
     """Runs the server of `symbolicate serve` in a thread of this process."""
     metrics = PrometheusMetrics()
-    with Symbolicator(settings=from_env({}, **settings), metrics=metrics) as symbolicator:
+    read = from_env({}, **settings)
+    with Symbolicator(settings=read, clock=clock, metrics=metrics) as symbolicator:
         if jobs:
             symbolicator.jobs.start()
         with started(symbolicator, metrics) as address:

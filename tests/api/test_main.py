@@ -111,8 +111,8 @@ def test_a_request_that_never_ends_does_not_hold_the_end_up(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("options", "env", "sentence"),
     [
-        (["--broker", "nats://127.0.0.1:1"], {}, "the worker is not built yet"),
-        ([], {"SYMBOLICATE_BROKER_URL": "nats://x"}, "the worker is not built yet"),
+        (["--broker", "kafka://127.0.0.1:1"], {}, "Kafka is not built yet"),
+        ([], {"SYMBOLICATE_BROKER_URL": "amqp://u:hunter2@x"}, "expected nats://HOST:PORT"),
         (["--database", "mysql://u:hunter2@h/x"], {}, "expected sqlite:///PATH or"),
         (["--database", "postgresql://u:hunter2@h:port/x"], {}, "expected sqlite:///PATH or"),
         (["--objects", "ftp://x"], {}, "object store URL 'ftp://x'"),
@@ -141,6 +141,14 @@ def test_an_object_store_out_of_reach_ends_with_3_and_one_line(
     assert (done.returncode, done.stdout) == (3, ""), done.stderr
     assert done.stderr.startswith("symbolicate serve: object store out of reach: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_broker_out_of_reach_ends_with_3_and_one_line(tmp_path: Path) -> None:
+    url = f"nats://u:{PASSWORD}@127.0.0.1:9"
+    done = run("--data-dir", str(tmp_path), "--port", "0", "--broker", url)
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
+    assert done.stderr.startswith("symbolicate serve: broker out of reach: ")
+    assert PASSWORD not in done.stderr
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symbolicate.metrics import declarations
-from symbolicate_api.metrics import PrometheusMetrics
+from symbolicate.prometheus import PrometheusMetrics
 
 
 def test_every_declared_counter_is_on_the_page_with_its_meaning() -> None:

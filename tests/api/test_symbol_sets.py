@@ -1,239 +1,247 @@
-"""Uploads of symbol sets over HTTP, from the start to the frames that they explain."""
+"""Symbol sets over HTTP: listed, retrieved, downloaded, deleted."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import zstandard
 
+from symbolicate.errors import ObjectStoreUnavailable
 from symbolicate.formats.container import ContainerType, write_container
+from symbolicate.services.symbol_sets import SymbolSets
 
 if TYPE_CHECKING:
     from tests.api.conftest import Api
 
-START = "/symbol_sets/bulk_start_upload"
-FINISH = "/symbol_sets/bulk_finish_upload"
+SETS = "/symbol_sets"
 MAP = b'{"version":3,"sources":["cart.ts"],"names":[],"mappings":"AAAA"}'
-MAX = 104_857_600
+GOOD = write_container(ContainerType.SOURCE_AND_MAP, source=b"total()", map=MAP)
+KEYS = [
+    "id",
+    "ref",
+    "team_id",
+    "created_at",
+    "last_used",
+    "failure_reason",
+    "has_uploaded_file",
+    "release",
+]
+NOBODY = str(uuid.UUID(int=7))
 
 
-def container(source: bytes = b"total()", map: bytes = MAP, **given: Any) -> bytes:
-    return write_container(ContainerType.SOURCE_AND_MAP, source=source, map=map, **given)
+def usable(api: Api, ref: str, **given: Any) -> str:
+    set_id = api.upload(ref, GOOD, **given)
+    assert api.finish(set_id).status_code == 201
+    return set_id
 
 
-GOOD = container()
+def pending(api: Api, *refs: str, **given: Any) -> list[str]:
+    """Opens uploads and gives the sets' ids."""
+    body = {"chunk_ids": list(refs)} | given
+    id_map = api.post(f"{SETS}/bulk_start_upload", body).json()["id_map"]
+    return [id_map[ref]["symbol_set_id"] for ref in refs]
 
 
-def web_frame(chunk_id: str) -> dict[str, Any]:
-    where = {"function": "t", "lineno": 1, "colno": 1, "filename": "https://shop.example/app.js"}
-    return {"platform": "web:javascript", "chunk_id": chunk_id} | where
+def refs(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [one["ref"] for one in answer.json()["results"]]
 
 
-def resolved(api: Api, chunk_id: str) -> dict[str, Any]:
-    """Resolves a frame of a set and gives its contents."""
-    (outcome,) = api.symbolicator.process(1, [api.event(web_frame(chunk_id))])
-    assert outcome.event is not None
-    return api.frames(outcome.event)[0]
+def web_frame(chunk_id: str, lineno: int = 1) -> dict[str, Any]:
+    where = {"function": "t", "colno": 1, "filename": "https://shop.example/app.js"}
+    return {"platform": "web:javascript", "chunk_id": chunk_id, "lineno": lineno} | where
 
 
-def test_start_answers_where_to_post_and_where_to_put(any_api: Api) -> None:
-    sets = [{"chunk_id": "A"}, {"chunk_id": "b", "content_length": 5, "content_hash": "x"}]
-    answer = any_api.post(START, {"symbol_sets": sets})
-    assert answer.status_code == 201
-    id_map = answer.json()["id_map"]
-    assert list(id_map) == ["A", "b"]
-    keys = ["presigned_url", "fallback_presigned_url", "symbol_set_id"]
-    assert list(id_map["A"]) == keys
-    assert list(id_map["b"]) == [*keys, "presigned_put_url"]
-    assert id_map["A"]["fallback_presigned_url"] is None
-    assert id_map["A"]["presigned_url"]["url"].startswith("http://127.0.0.1:")
-    assert "key" in id_map["A"]["presigned_url"]["fields"]
+def test_a_set_shows_what_clients_may_know_of_it(any_api: Api) -> None:
+    release = any_api.post("/releases", {"version": "1", "project": "shop"}).json()
+    item = {"chunk_id": "chunk", "content_hash": "one", "release_id": release["id"]}
+    set_id = usable(any_api, "chunk", symbol_sets=[item])
+    (shown,) = any_api.get(SETS).json()["results"]
+    assert list(shown) == KEYS
+    assert (shown["id"], shown["ref"], shown["team_id"]) == (set_id, "chunk", 1)
+    assert (shown["failure_reason"], shown["has_uploaded_file"]) == (None, True)
+    assert shown["release"] == release
+    assert shown["created_at"].endswith("Z")
+    assert any_api.get(f"{SETS}/{set_id}").json() == shown
 
 
-def test_an_uploaded_set_explains_frames(any_api: Api) -> None:
-    token = hashlib.sha512(GOOD).hexdigest()
-    set_id = any_api.upload("chunk-1", GOOD, token)
-    finished = any_api.finish(set_id, token)
-    assert (finished.status_code, finished.json()) == (201, {"success": True})
-    frame = resolved(any_api, "chunk-1")
-    assert (frame["resolved"], frame["source"], frame["line"]) == (True, "cart.ts", 1)
-    again = any_api.post(START, {"symbol_sets": [{"chunk_id": "chunk-1", "content_hash": token}]})
-    assert again.json() == {"id_map": {}}
+def test_a_pending_set_has_no_file_and_is_not_valid(api: Api) -> None:
+    (set_id,) = pending(api, "chunk")
+    shown = api.get(f"{SETS}/{set_id}").json()
+    assert (shown["has_uploaded_file"], shown["release"]) == (False, None)
+    assert refs(api.get(f"{SETS}?status=valid")) == []
+    assert refs(api.get(f"{SETS}?status=invalid")) == ["chunk"]
+    assert refs(api.get(f"{SETS}/?status=all&ref=&search=")) == ["chunk"]
 
 
-@pytest.mark.parametrize("compress", [True, False])
-def test_a_plain_put_of_the_signed_length_is_taken_too(any_api: Api, compress: bool) -> None:
-    data = container(compress=compress)
-    item = {"chunk_id": "c", "content_hash": "one", "content_length": len(data)}
-    started = any_api.post(START, {"symbol_sets": [item]}).json()["id_map"]["c"]
-    for other in (data + b"x", data[:-1]):
-        refused = httpx.put(started["presigned_put_url"], content=other)
-        assert refused.status_code in (400, 403), refused.text
-    assert httpx.put(started["presigned_put_url"], content=data).is_success
-    assert any_api.finish(started["symbol_set_id"]).status_code == 201
+def test_sets_are_filtered_and_ordered(api: Api) -> None:
+    pending(api, "app_b.js", "app-a.js", "50%")
+    assert refs(api.get(f"{SETS}?order_by=-ref")) == ["app_b.js", "app-a.js", "50%"]
+    assert refs(api.get(SETS, params={"search": "APP_"})) == ["app_b.js"]
+    assert refs(api.get(SETS, params={"search": "%"})) == ["50%"]
+    assert refs(api.get(SETS, params={"ref": "app-a.js"})) == ["app-a.js"]
+    assert refs(api.get(SETS, params={"ref": "app"})) == []
 
 
-def test_the_form_may_leave_the_filename_out(any_api: Api) -> None:
-    started = any_api.post(START, {"chunk_ids": ["c"]}).json()["id_map"]["c"]
-    form = started["presigned_url"]
-    parts = b"".join(
-        b'--B\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (name, value)
-        for name, value in [
-            *((name.encode(), value.encode()) for name, value in form["fields"].items()),
-            (b"file", GOOD),
-        ]
-    )
-    headers = {"Content-Type": "multipart/form-data; boundary=B"}
-    answer = httpx.post(form["url"], content=parts + b"--B--\r\n", headers=headers)
-    assert answer.status_code == 204, answer.text
-    assert any_api.finish(started["symbol_set_id"]).status_code == 201
+def test_a_page_holds_a_hundred_sets_at_most_and_its_links_keep_the_filter(api: Api) -> None:
+    pending(api, *(f"{number:03}" for number in range(103)))
+    page = api.get(f"{SETS}?limit=5000&order_by=ref&search=0").json()
+    assert (len(page["results"]), page["count"], page["previous"]) == (100, 103, None)
+    assert "limit=100" in page["next"]
+    last = api.http.get(page["next"]).json()
+    assert [one["ref"] for one in last["results"]] == ["100", "101", "102"]
+    assert (last["count"], last["next"]) == (103, None)
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [({"content_hashes": {}}, 201), ({}, 201), (None, 201)]
+    ("query", "code", "attr"),
+    [
+        ("order_by=storage_ptr", "invalid_choice", "order_by"),
+        ("status=broken", "invalid_choice", "status"),
+        ("status=", "invalid_choice", "status"),
+        ("search=%00", "invalid_input", "search"),
+        ("ref=a%00", "invalid_input", "ref"),
+    ],
 )
-def test_nothing_to_finish_is_a_success(shared_api: Api, body: Any, status: int) -> None:
-    answer = shared_api.post(FINISH, body)
-    assert (answer.status_code, answer.json()) == (status, {"success": True})
+def test_what_cannot_be_listed_is_refused_and_retrieve_does_not_mind(
+    api: Api, query: str, code: str, attr: str
+) -> None:
+    api.refused(api.get(f"{SETS}?{query}"), 400, code, attr)
+    (set_id,) = pending(api, "chunk")
+    assert api.get(f"{SETS}/{set_id}?{query}").status_code == 200
 
 
-def test_null_hashes_are_refused(shared_api: Api) -> None:
-    answer = shared_api.post(FINISH, {"content_hashes": None})
-    detail = shared_api.refused(answer, 400, "null", "content_hashes")
-    assert detail == "content_hashes are required"
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_put_and_patch_change_nothing(api: Api, method: str) -> None:
+    (set_id,) = pending(api, "chunk")
+    before = api.get(f"{SETS}/{set_id}").json()
+    address = f"/api/projects/1/error_tracking{SETS}/{set_id}"
+    answer = api.http.request(method, address, json={"ref": "other", "release": None})
+    assert (answer.status_code, answer.json()) == (200, before)
+    assert api.get(f"{SETS}/{set_id}").json() == before
+    broken = api.http.request(method, address, content=b"{", headers={"content-type": JSON})
+    api.refused(broken, 400, "parse_error")
 
 
-def test_finish_before_the_bytes_is_refused_and_may_be_repeated(any_api: Api) -> None:
-    item = {"chunk_id": "c", "content_hash": "one"}
-    started = any_api.post(START, {"symbol_sets": [item]}).json()["id_map"]["c"]
-    set_id = started["symbol_set_id"]
-    any_api.refused(any_api.finish(set_id), 400, "file_not_found", f"content_hashes__{set_id}")
-    assert any_api.send(started, GOOD).is_success
-    assert any_api.finish(set_id).status_code == 201
+JSON = "application/json"
 
 
-def test_finish_twice_is_a_success_and_changes_nothing(any_api: Api) -> None:
-    set_id = any_api.upload("c", GOOD)
-    assert any_api.finish(set_id).status_code == 201
-    assert any_api.finish(set_id).status_code == 201
-    any_api.refused(
-        any_api.finish(set_id, "two"), 400, "file_not_found", f"content_hashes__{set_id}"
-    )
-    assert resolved(any_api, "c")["resolved"]
+def test_the_stored_bytes_can_be_downloaded_without_a_key(any_api: Api) -> None:
+    set_id = usable(any_api, "chunk")
+    url = any_api.get(f"{SETS}/{set_id}/download").json()["url"]
+    assert url.startswith("http://127.0.0.1:")
+    answer = httpx.get(url)
+    assert (answer.status_code, answer.content) == (200, GOOD)
+    assert answer.headers["content-disposition"] == "attachment"
 
 
-def test_other_bytes_posted_after_finish_never_serve(any_api: Api) -> None:
-    """S19."""
-    item = {"chunk_id": "c", "content_hash": "one"}
-    started = any_api.post(START, {"symbol_sets": [item]}).json()["id_map"]["c"]
-    any_api.send(started, GOOD)
-    assert any_api.finish(started["symbol_set_id"]).status_code == 201
-    any_api.send(started, container(map=MAP.replace(b"cart.ts", b"evil.ts")))
-    assert any_api.finish(started["symbol_set_id"]).status_code == 201
-    assert resolved(any_api, "c")["source"] == "cart.ts"
+def test_without_bytes_there_is_nothing_to_download(api: Api) -> None:
+    (set_id,) = pending(api, "chunk")
+    detail = api.refused(api.get(f"{SETS}/{set_id}/download"), 404, "not_found")
+    assert detail == "Symbol set has no uploaded file."
 
 
-def zeros(mebibytes: int) -> bytes:
-    """Compresses zeros without ever holding them."""
-    stream = zstandard.ZstdCompressor().compressobj()
-    piece = bytes(1024 * 1024)
-    return b"".join(stream.compress(piece) for _ in range(mebibytes)) + stream.flush()
+def test_an_address_that_cannot_be_signed_is_an_outage(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> str:
+        raise ObjectStoreUnavailable("no credentials")
+
+    monkeypatch.setattr(SymbolSets, "download_url", fail)
+    answer = api.get(f"{SETS}/{NOBODY}/download")
+    api.refused(answer, 503, "unavailable")
+    assert "retry-after" in answer.headers
 
 
-HEAD = b"posthog_error_tracking\x02\0\0\0\x02\0\0\0"
-BAD_CONTAINERS = [
-    pytest.param(GOOD[:20], "ends within its 30-byte header", id="cut header"),
-    pytest.param(GOOD[:-5], "zstd frame ends early", id="cut zstd"),
-    pytest.param(container(compress=False)[:-1], "declares", id="cut payload"),
-    pytest.param(b"X" + GOOD[1:], "not a symbol set container", id="wrong magic"),
-    pytest.param(b"%PDF-1.7" + bytes(64), "not a symbol set container", id="foreign"),
-    pytest.param(HEAD + b"\x01" + GOOD[31:45] + b"XXXX", "zstd", id="damaged zstd"),
-    pytest.param(HEAD + b"\x01" + zeros(1024), "exceeds the limit", id="zstd bomb"),
-    pytest.param(HEAD + b"\x07" + GOOD[31:], "compression 7", id="unknown compression"),
+def test_a_deleted_set_takes_failed_frames_along_and_resolved_ones_stay(any_api: Api) -> None:
+    set_id = usable(any_api, "chunk")
+    resolved, failed = any_api.stored(web_frame("chunk"), web_frame("chunk", 2))
+    answer = any_api.http.delete(f"/api/projects/1/error_tracking{SETS}/{set_id}/")
+    assert (answer.status_code, answer.content) == (204, b"")
+    found = any_api.post("/stack_frames/batch_get", {"raw_ids": [resolved, failed]}).json()
+    assert found["missing"] == [failed]
+    (kept,) = found["results"]
+    assert (kept["resolved"], kept["symbol_set_ref"]) == (True, None)
+    again = any_api.http.delete(f"/api/environments/@current/error_tracking{SETS}/{set_id}")
+    any_api.refused(again, 404, "not_found")
+    any_api.refused(any_api.get(f"{SETS}/{set_id}"), 404, "not_found")
+
+
+def test_deletions_that_race_find_each_set_once(any_api: Api) -> None:
+    ids = pending(any_api, *"abcdef")
+    with ThreadPoolExecutor(3) as threads:
+        calls = [(f"{SETS}/bulk_delete", {"ids": ids})] * 3
+        answers = list(threads.map(lambda call: any_api.post(*call), calls))
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert sum(answer.json()["deleted"] for answer in answers) == 6
+
+
+def test_sets_are_deleted_by_a_form_too(api: Api) -> None:
+    ids = pending(api, "a", "b", "c")
+    answer = api.post(f"{SETS}/bulk_delete", data={"ids": [*ids[:2], NOBODY]})
+    assert (answer.status_code, answer.json()) == (200, {"deleted": 2})
+    assert refs(api.get(SETS)) == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "attr", "detail"),
+    [
+        (None, "required", "ids", "ids is required"),
+        ({}, "required", "ids", "ids is required"),
+        ({"ids": []}, "required", "ids", "ids is required"),
+        ({"ids": "x"}, "not_a_list", "ids", "ids must be a list"),
+        ({"ids": [NOBODY, "x"]}, "invalid_input", "ids__1", None),
+        ([NOBODY], "invalid_input", None, None),
+    ],
+)
+def test_bad_deletions_are_refused(
+    shared_api: Api, body: Any, code: str, attr: str | None, detail: str | None
+) -> None:
+    told = shared_api.refused(shared_api.post(f"{SETS}/bulk_delete", body), 400, code, attr)
+    assert detail in (None, told)
+
+
+OPERATIONS = [
+    ("GET", ""),
+    ("PUT", ""),
+    ("PATCH", ""),
+    ("DELETE", ""),
+    ("GET", "/download"),
+    ("PUT", "/finish_upload"),
 ]
 
 
-@pytest.mark.parametrize(("data", "sentence"), BAD_CONTAINERS)
-def test_a_bad_container_is_refused_and_the_old_one_serves_on(
-    any_api: Api, data: bytes, sentence: str
+@pytest.mark.parametrize(("method", "action"), OPERATIONS)
+def test_another_teams_set_is_as_good_as_none(api: Api, method: str, action: str) -> None:
+    """S18."""
+    theirs = api.symbolicator.uploads.start(2, {"chunk_ids": ["chunk"]})["chunk"].symbol_set_id
+    for set_id in (str(theirs), NOBODY, "x", "%00", "1" * 300):
+        address = f"/api/projects/1/error_tracking{SETS}/{set_id}{action}"
+        told = api.refused(api.http.request(method, address, json={}), 404, "not_found")
+        assert told == "Not found."
+    assert refs(api.get(SETS)) == []
+    assert api.post(f"{SETS}/bulk_delete", {"ids": [str(theirs)]}).json() == {"deleted": 0}
+    assert api.symbolicator.symbol_sets.one(2, theirs).ref == "chunk"
+
+
+@pytest.mark.parametrize(("method", "action"), OPERATIONS)
+def test_what_changes_needs_the_write_scope(shared_api: Api, method: str, action: str) -> None:
+    read = shared_api.with_key(1, "error_tracking:read")
+    address = f"/api/projects/1/error_tracking{SETS}/{NOBODY}{action}"
+    answer = shared_api.anonymous.request(method, address, headers=read, json={})
+    code = (404, "not_found") if method == "GET" else (403, "permission_denied")
+    shared_api.refused(answer, *code)
+
+
+@pytest.mark.parametrize("action", ["bulk_delete", "bulk_check_upload", "start_upload"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+def test_an_action_is_no_set_and_takes_no_other_method(
+    shared_api: Api, action: str, method: str
 ) -> None:
-    """S4."""
-    assert any_api.finish(any_api.upload("c", GOOD)).status_code == 201
-    set_id = any_api.upload("c", data, "two", force=True)
-    answer = any_api.finish(set_id, "two")
-    attr = f"content_hashes__{set_id}"
-    assert sentence in any_api.refused(answer, 400, "invalid_symbol_set", attr)
-    assert resolved(any_api, "c")["source"] == "cart.ts"
-
-
-def test_a_map_that_is_not_json_is_taken_and_its_frames_say_malformed(any_api: Api) -> None:
-    set_id = any_api.upload("c", container(map=b"<html>not found</html>"))
-    assert any_api.finish(set_id).status_code == 201
-    frame = resolved(any_api, "c")
-    assert (frame["resolved"], frame["failure_code"]) == (False, "malformed")
-
-
-def test_an_empty_upload_is_refused(any_api: Api) -> None:
-    set_id = any_api.upload("c", b"")
-    answer = any_api.finish(set_id)
-    any_api.refused(answer, 400, "file_too_large", f"content_hashes__{set_id}")
-
-
-def test_a_release_of_another_team_is_refused_and_leaves_nothing(any_api: Api) -> None:
-    theirs = any_api.symbolicator.create_release(2, version="1", project="p")
-    sets = [{"chunk_id": "a"}, {"chunk_id": "b", "release_id": str(theirs.id)}]
-    answer = any_api.post(START, {"symbol_sets": sets})
-    any_api.refused(answer, 400, "invalid_release_id", "symbol_sets__1__release_id")
-    set_id = any_api.post(START, {"chunk_ids": ["a"]}).json()["id_map"]["a"]["symbol_set_id"]
-    foreign = any_api.http.post(
-        "/api/projects/2/error_tracking" + FINISH,
-        json={"content_hashes": {set_id: "x"}},
-        headers=any_api.with_key(2),
-    )
-    any_api.refused(foreign, 400, "symbol_set_not_found", f"content_hashes__{set_id}")
-
-
-@pytest.mark.parametrize(
-    ("body", "code", "attr"),
-    [
-        ({"symbol_sets": "x"}, "not_a_list", "symbol_sets"),
-        ({"symbol_sets": [1]}, "invalid_input", "symbol_sets__0"),
-        ({"symbol_sets": [{}]}, "invalid_chunk_ids", "symbol_sets__0__chunk_id"),
-        ({"chunk_ids": ["a", "a"]}, "invalid_chunk_ids", None),
-        ({"chunk_ids": ["a\0"]}, "invalid_input", "chunk_ids__0"),
-        ({"chunk_ids": ["a", "\ud800"]}, "invalid_input", "chunk_ids__1"),
-        ({"chunk_ids": ["é" * 1025]}, "max_length", "chunk_ids__0"),
-        ({"chunk_ids": [str(n) for n in range(1001)]}, "max_length", None),
-        ({"chunk_ids": ["a"], "release_id": "x"}, "invalid_release_id", "release_id"),
-        ({"force": True, "skip_on_conflict": True}, "invalid_conflict_handling", None),
-        (
-            {"symbol_sets": [{"chunk_id": "a", "content_length": MAX + 1}]},
-            "file_too_large",
-            "symbol_sets__0__content_length",
-        ),
-    ],
-)
-def test_bad_starts_are_refused_by_name(
-    shared_api: Api, body: dict[str, Any], code: str, attr: str | None
-) -> None:
-    headers = {"Content-Type": "application/json"}
-    answer = shared_api.post(START, content=json.dumps(body), headers=headers)
-    shared_api.refused(answer, 400, code, attr)
-
-
-def test_conflicts_are_judged_by_the_token(any_api: Api) -> None:
-    assert any_api.finish(any_api.upload("c", GOOD)).status_code == 201
-    other = {"symbol_sets": [{"chunk_id": "c", "content_hash": "two"}]}
-    any_api.refused(
-        any_api.post(START, other), 400, "content_hash_mismatch", "symbol_sets__0__chunk_id"
-    )
-    any_api.refused(
-        any_api.post(START, {"chunk_ids": ["c"]}), 400, "content_hash_required", "chunk_ids__0"
-    )
-    assert any_api.post(START, other | {"skip_on_conflict": True}).json() == {"id_map": {}}
-    assert list(any_api.post(START, other | {"force": True}).json()["id_map"]) == ["c"]
-    assert resolved(any_api, "c")["resolved"]
+    address = f"/api/projects/1/error_tracking{SETS}/{action}"
+    answer = shared_api.http.request(method, address)
+    shared_api.refused(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "POST, OPTIONS"
