@@ -8,6 +8,7 @@ which set bears a ref now is known from the database, at most one second old.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 
@@ -60,6 +61,8 @@ class Catalog:
         self._states: WeightedCache[tuple[int, str], tuple[SymbolSet | None]] = WeightedCache(
             STATE_BYTES, _state_bytes, ttl=lambda _key, _value: STATE_SECONDS, clock=monotonic
         )
+        self._forgets = 0
+        self._forgetting = threading.Lock()
         self._opened: WeightedCache[_Key, Symbols | Failure] = WeightedCache(
             symbol_cache_bytes, _opened_bytes, ttl=_opened_seconds, clock=monotonic
         )
@@ -71,11 +74,12 @@ class Catalog:
         known = self._states.get_many(keys)
         missing = [ref for team, ref in keys - known.keys()]
         if missing:
+            forgets = self._forgets
             with self._database.read() as connection:
                 read = symbol_sets.states(connection, team_id, missing)
-            for ref in missing:
-                known[team_id, ref] = (read.get(ref),)
-                self._states.put((team_id, ref), (read.get(ref),))
+            found = {(team_id, ref): (read.get(ref),) for ref in missing}
+            self._remember(found, forgets)
+            known |= found
         return {ref: found for (_, ref), (found,) in known.items() if found is not None}
 
     def known_states(self, team_id: int, refs: Iterable[str]) -> dict[str, SymbolSet] | None:
@@ -88,8 +92,19 @@ class Catalog:
 
     def forget(self, team_id: int, refs: Iterable[str]) -> None:
         """Drops what is remembered of these refs, because they were just changed here."""
-        for ref in refs:
-            self._states.discard((team_id, ref))
+        with self._forgetting:
+            self._forgets += 1
+            for ref in refs:
+                self._states.discard((team_id, ref))
+
+    def _remember(
+        self, found: Mapping[tuple[int, str], tuple[SymbolSet | None]], forgets: int
+    ) -> None:
+        """Keeps states that were read, unless a change here overtook the reading."""
+        with self._forgetting:
+            if self._forgets == forgets:
+                for key, state in found.items():
+                    self._states.put(key, state)
 
     def load(
         self, team_id: int, wanted: Iterable[SymbolSetRef], states: Mapping[str, SymbolSet]
@@ -114,6 +129,12 @@ class Catalog:
         opened = self._opened.get(key)
         if opened is None:
             opened = self._flights.do(key, lambda: self._open(key, wanted, state))
+        if isinstance(opened, Failure) and opened.code == "blob_missing":
+            # The objects of a set go as soon as it is replaced, which may not be known here yet.
+            self.forget(team_id, [wanted.ref])
+            now = self.states(team_id, [wanted.ref]).get(wanted.ref)
+            if now is not None and now.usable and now.data_hash != state.data_hash:
+                return self.open(team_id, wanted, now)
         return opened
 
     def _open(self, key: _Key, wanted: SymbolSetRef, state: SymbolSet) -> Symbols | Failure:

@@ -57,6 +57,7 @@ from symbolicate.text import TooDeep, sanitise
 SECRET_KEY_FILE = "secret.key"
 RECOMMENDATIONS_EVERY = timedelta(minutes=10)
 RETENTION_EVERY = timedelta(hours=1)
+STATISTICS_EVERY = timedelta(hours=6)
 
 
 class Symbolicator:
@@ -132,6 +133,7 @@ class Symbolicator:
             Job("reconcile", self.reconciler.run),
             Job("compile ahead", CompileAhead(self._database, catalog).run),
             Job("recommendations", self.recommendations.refresh_stale, RECOMMENDATIONS_EVERY),
+            Job("statistics", lambda _stop: self._database.learn_statistics(), STATISTICS_EVERY),
             Job("retention", lambda stop: self.retention.run(stop=stop), RETENTION_EVERY),
         ]
         self.jobs = Jobs(jobs, self.settings.reconcile_seconds, self._leases)

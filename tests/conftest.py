@@ -122,6 +122,23 @@ def stop_nats(nats_process: tuple[str, subprocess.Popen[bytes]]) -> Callable[[],
     return lambda: stop(nats_process[1])
 
 
+@pytest.fixture
+def start_nats_again(
+    nats_process: tuple[str, subprocess.Popen[bytes]], tmp_path: Path
+) -> Iterator[Callable[[], None]]:
+    """Gives a function that starts the ended server again, where it was and with what it had."""
+    program = Path(sysconfig.get_path("scripts"), "nats-server")
+    port = int(nats_process[0].rpartition(":")[2])
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        started.append(start_nats(program, port, tmp_path))
+
+    yield start
+    for process in started:
+        stop(process)
+
+
 def start_nats(program: Path, port: int, folder: Path) -> subprocess.Popen[bytes]:
     """Starts a server over what lies in a folder, and returns once it takes connections."""
     arguments = [str(program), "-js", "-sd", str(folder / "nats"), "-a", "127.0.0.1"]

@@ -63,7 +63,7 @@ class Broker(Protocol):
         ...
 
     async def pull(self, most: int, seconds: float) -> list[Delivery]:
-        """Gives at most so many raw messages, waiting so long for the first."""
+        """Gives at most so many raw messages, waiting so long for the first; one call at a time."""
         ...
 
     async def check(self) -> None:

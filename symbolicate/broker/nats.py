@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
+from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error, MaxPayloadError
@@ -43,8 +43,9 @@ _log = logging.getLogger("symbolicate.broker")
 class NatsBroker:
     """One connection; it reconnects by itself for as long as it is open."""
 
-    def __init__(self, client: Client, *, ack_wait: float, clock: Clock = system_clock) -> None:
+    def __init__(self, client: Client, notes: _Notes, *, ack_wait: float, clock: Clock) -> None:
         self._client = client
+        self._notes = notes
         self._streams = client.jetstream(timeout=PUBLISH_SECONDS)
         self._ack_wait = ack_wait
         self._clock = clock
@@ -73,7 +74,7 @@ class NatsBroker:
             await client.close()
             raise BrokerUnavailable("no NATS server answers") from error
         notes.connected = True
-        return cls(client, ack_wait=ack_wait, clock=clock)
+        return cls(client, notes, ack_wait=ack_wait, clock=clock)
 
     @property
     def max_payload(self) -> int:
@@ -91,17 +92,24 @@ class NatsBroker:
         await nats_errors(self._streams.publish(subject, data, headers=headers))
 
     async def pull(self, most: int, seconds: float) -> list[Delivery]:
-        """Gives at most so many raw messages, waiting so long for the first.
+        """Gives at most so many raw messages, waiting so long for the first; one call at a time.
 
-        The first pull makes the consumer, or gives the one that is there this ack wait.
+        The first pull makes the consumer, or gives the one that is there this ack wait. Raises
+        RuntimeError when the server has closed the connection for good.
         """
+        if self._client.is_closed:
+            raise RuntimeError("the broker closed the connection for good")
+        if not self._client.is_connected:
+            # The client would keep each request, and send all of them when it is back.
+            raise BrokerUnavailable("not connected")
         if self._queue is None:
             self._queue = await nats_errors(self._subscribed())
         try:
             fetched = await self._queue.fetch(most, timeout=seconds)
-        except nats.errors.TimeoutError:
+        except TimeoutError:
             return []
         except (Error, OSError) as error:
+            await self._forget_queue(self._queue)
             raise BrokerUnavailable(type(error).__name__) from error
         return [NatsDelivery(one, self._clock) for one in fetched]
 
@@ -113,6 +121,7 @@ class NatsBroker:
 
     async def close(self) -> None:
         """Ends the connection."""
+        self._notes.connected = False
         try:
             await self._client.close()
         except (Error, OSError, RuntimeError) as error:
@@ -125,7 +134,14 @@ class NatsBroker:
         except NotFoundError:
             await self._streams.add_stream(config)
 
+    async def _forget_queue(self, queue: JetStreamContext.PullSubscription) -> None:
+        """Lets the next pull make what it needs again: a server may have lost what it had."""
+        self._queue = None
+        with suppress(Error, OSError):
+            await queue.unsubscribe()
+
     async def _subscribed(self) -> JetStreamContext.PullSubscription:
+        await self.prepare()
         config = ConsumerConfig(
             durable_name=CONSUMER,
             ack_policy=AckPolicy.EXPLICIT,
@@ -158,16 +174,6 @@ class NatsDelivery:
     async def alive(self) -> None:
         """Asks for another ack wait."""
         await nats_errors(self._raw.in_progress())
-
-
-async def _fetched(
-    queue: JetStreamContext.PullSubscription, most: int, seconds: float
-) -> list[Msg]:
-    """Gives what comes within a time; that nothing comes is no error."""
-    try:
-        return await queue.fetch(most, timeout=seconds)
-    except nats.errors.TimeoutError:
-        return []
 
 
 async def nats_errors(waiting: Awaitable[T]) -> T:

@@ -76,6 +76,17 @@ class Database:
         with self.read() as connection:
             connection.execute(text("SELECT 1"))
 
+    def learn_statistics(self) -> None:
+        """Lets SQLite look at how its tables have grown, so that it picks the right indexes.
+
+        PostgreSQL does so by itself.
+        """
+        if self.is_sqlite:
+            with self.write() as connection:
+                connection.execute(text("PRAGMA analysis_limit = 1000"))
+                connection.execute(text("ANALYZE symbol_set"))
+                connection.execute(text("ANALYZE stack_frame"))
+
     def close(self) -> None:
         """Closes every pooled connection."""
         self.engine.dispose()

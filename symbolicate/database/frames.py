@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, literal, or_, select, update
 
 from symbolicate.database.dialect import chunks, held, upsert
 from symbolicate.database.tables import stack_frame, symbol_set
@@ -182,6 +182,18 @@ def stale_for(
         .offset(offset)
     )
     return list(connection.execute(statement).scalars())
+
+
+def postpone(
+    connection: Connection, team_id: int, raw_ids: Iterable[bytes], now: datetime, until: datetime
+) -> None:
+    """Puts off the next attempt at those of these frames that are due for one."""
+    for some in chunks(raw_ids):
+        connection.execute(
+            update(stack_frame)
+            .where(_c.team_id == team_id, _c.raw_id.in_(some), _c.retry_at <= now)
+            .values(retry_at=until)
+        )
 
 
 def due_for_retry(connection: Connection, now: datetime, limit: int) -> list[tuple[int, bytes]]:

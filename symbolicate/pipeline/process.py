@@ -94,13 +94,21 @@ class Processor:
         tried, frames whose symbol sets are out of reach go out unresolved, and are stored with
         the time when they will be tried again.
         """
-        prepared = [self._prepare(event) for event in events]
+        prepared = [self._prepared(event) for event in events]
         works = [work for work in prepared if isinstance(work, _Work)]
         rest = iter(self._finished(team_id, works, last) if works else ())
         outcomes = [next(rest) if isinstance(p, _Work) else p for p in prepared]
         for outcome in outcomes:
             self._metrics.count("symbolicate_events_total", outcome=outcome.status)
         return outcomes
+
+    def _prepared(self, event: Any) -> _Work | Outcome:
+        """Reads an event; a bug of ours in that costs this event alone."""
+        try:
+            return self._prepare(event)
+        except Exception:
+            _log.exception("reading an event failed")
+            return _BUG
 
     def _prepare(self, event: Any) -> _Work | Outcome:
         normal = normalise(event)

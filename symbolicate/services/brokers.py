@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from symbolicate.broker.broker import DEAD as DEAD
 from symbolicate.broker.broker import RAW as RAW
 from symbolicate.broker.broker import RESOLVED as RESOLVED
 from symbolicate.broker.broker import Broker as Broker
 from symbolicate.broker.broker import Delivery as Delivery
 from symbolicate.broker.broker import Message as Message
-from symbolicate.broker.memory import MemoryBroker
+from symbolicate.broker.memory import MemoryBroker as MemoryBroker
 
 MAX_ACK_WAIT = 30.0
 
@@ -28,8 +30,20 @@ async def open_broker(url: str, *, ack_wait: float = MAX_ACK_WAIT) -> Broker:
 
 def check_broker_url(url: str) -> None:
     """Raises ValueError unless the URL names a broker; its text repeats only the scheme."""
-    scheme, _, rest = url.partition("://")
+    scheme, found, _rest = url.partition("://")
     if scheme == "kafka":
         raise ValueError("kafka://…: Kafka is not built yet, use nats://HOST:PORT")
-    if scheme not in ("nats", "tls", "memory") or (scheme != "memory" and not rest):
-        raise ValueError(f"broker {scheme}:…: expected nats://HOST:PORT")
+    if scheme == "memory" and found:
+        return
+    if scheme not in ("nats", "tls") or not _names_a_host(url):
+        # Without the mark, what stands before it may be a password.
+        named = f" {scheme}:…" if found else ""
+        raise ValueError(f"broker{named}: expected nats://HOST:PORT")
+
+
+def _names_a_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

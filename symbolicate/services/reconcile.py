@@ -23,6 +23,7 @@ from symbolicate.frame_store import FrameStore
 from symbolicate.languages.registry import RESOLVER_VERSION
 from symbolicate.leases import Leases
 from symbolicate.metrics import Metrics
+from symbolicate.resolver import RETRY_AFTER
 
 PAGE = 200
 SETS_AT_ONCE = 100
@@ -158,6 +159,11 @@ class Reconciler:
         for team_id, raw_ids in by_team.items():
             self._store.forget(team_id, raw_ids)
             self._answers.refreshed(team_id, raw_ids)
+            with self._database.write() as connection:
+                # Those that still cannot be answered make room for others that are due.
+                now = self._clock()
+                frames.postpone(connection, team_id, raw_ids, now, now + RETRY_AFTER)
+            self._store.forget(team_id, raw_ids)
         return len(due)
 
     def _is_stuck(self, due: DueSet) -> bool:

@@ -32,6 +32,7 @@ def queued(url: str) -> list[Any]:
         if count:
             subscription = await stream.pull_subscribe("exceptions.raw", durable="reader")
             for one in await subscription.fetch(count, timeout=5):
+                assert one.headers is not None
                 found.append((one.headers["Nats-Msg-Id"], json.loads(one.data)))
         await client.close()
         return found

@@ -63,7 +63,7 @@ def test_the_loop_goes_on_while_a_call_is_at_work(tmp_path: Path, make: Any) -> 
             assert release.wait(30)
             return []
 
-        symbolicator._symbolicator.process = held  # type: ignore[method-assign, assignment]
+        symbolicator._symbolicator.process = held  # type: ignore[method-assign]
         calls = [asyncio.ensure_future(symbolicator.process(TEAM, [])) for _ in range(3)]
         await symbolicator.resolve(TEAM, [make.web()])
         assert not any(call.done() for call in calls)

@@ -13,6 +13,7 @@ import pytest
 
 from symbolicate.catalog import Catalog
 from symbolicate.compiled_sets import COMPILERS, CompiledSets
+from symbolicate.database import symbol_sets
 from symbolicate.formats.container import ContainerType, write_container
 from symbolicate.formats.source_map import SourceMap
 from symbolicate.isolation.pool import ChildFailed
@@ -82,6 +83,38 @@ def test_a_thousand_concurrent_misses_are_one_fetch_and_share_its_outcome(
     assert len(opened.objects.gets) == 1
     assert len({id(one) for one in found}) == 1
     assert (found[0] is TRANSIENT) is away
+
+
+def test_a_state_that_was_read_before_a_change_is_not_remembered_after_it(
+    wired: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wired.add("chunk", "old")
+    before = wired.new_catalog().states(TEAM, ["chunk"])
+    wired.catalog.forget(TEAM, ["chunk"])
+    read = symbol_sets.states
+
+    def overtaken(*given: Any) -> Any:
+        found = read(*given)
+        monkeypatch.setattr(symbol_sets, "states", read)
+        wired.add("chunk", "new")
+        return found
+
+    monkeypatch.setattr(symbol_sets, "states", overtaken)
+    assert wired.catalog.states(TEAM, ["chunk"]) == before
+    assert source(load(wired.catalog)) == "src/new.ts"
+
+
+def test_a_set_that_was_just_replaced_elsewhere_is_not_missing(wired: Any) -> None:
+    wired.add("chunk", "old")
+    wired.catalog.states(TEAM, ["chunk"])
+    wired.add_elsewhere("chunk", "new")
+    assert source(load(wired.catalog)) == "src/new.ts"
+
+
+def test_a_set_whose_object_is_gone_is_looked_for_once(opened: Any) -> None:
+    opened.objects.delete([opened.storage_key("chunk")])
+    assert load(opened.catalog).code == "blob_missing"
+    assert len(opened.objects.gets) == 1
 
 
 def test_a_store_that_is_away_is_never_remembered(opened: Any) -> None:

@@ -30,7 +30,7 @@ class Process:
         self.before_compile: Callable[[], None] = lambda: None
         self.leases: Leases = wired.new_leases()
         compiled = CompiledSets(wired.objects, wired.new_disk(), self)  # type: ignore[arg-type]
-        waiting = {} if sleep is None else {"sleep": sleep}
+        waiting: dict[str, Any] = {} if sleep is None else {"sleep": sleep}
         self.opener = SetOpener(wired.database, compiled, self.leases, clock=wired.clock, **waiting)
 
     def run(self, task: str, source: Path, target: Path) -> Any:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from symbolicate.database import engine, teams
 from symbolicate.database.engine import Database, Duplicate, parse_database_url
-from symbolicate.database.tables import api_key, team
+from symbolicate.database.tables import api_key, symbol_set, team
 from symbolicate.database.teams import Team
 from symbolicate.errors import DatabaseUnavailable
 
@@ -272,3 +272,14 @@ def lock_teams(connection: Connection) -> None:
 def count_teams(database: Database) -> int:
     with database.read() as connection:
         return int(connection.execute(select(func.count()).select_from(team)).scalar_one())
+
+
+def test_statistics_are_learnt_where_the_database_does_not_do_it_itself(database: Database) -> None:
+    row = {"id": uuid.uuid4(), "team_id": 1, "ref": "chunk", "created_at": NOW}
+    with database.write() as connection:
+        connection.execute(insert(symbol_set), [row])
+    database.learn_statistics()
+    if database.is_sqlite:
+        with database.read() as connection:
+            known = connection.execute(text("SELECT DISTINCT tbl FROM sqlite_stat1")).scalars()
+            assert "symbol_set" in set(known)

@@ -329,6 +329,36 @@ def test_frames_are_tried_again_once_their_time_has_come(
     assert reconciler.run() == NOTHING
 
 
+def test_a_frame_that_fails_again_makes_room_for_others_that_are_due(
+    bench: Bench, reconciler: Reconciler, make_web: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, other = bench.store([make_web("chunk"), make_web("chunk", 2)])
+    with bench.database.write() as connection:
+        for raw_id, seconds in ((stuck, 1), (other, 2)):
+            statement = update(stack_frame).where(
+                stack_frame.c.raw_id == bytes.fromhex(raw_id.removesuffix("/0"))
+            )
+            due_at = bench.clock.now.replace(second=seconds)
+            connection.execute(statement.values(retry_at=due_at))
+    bench.clock.forward(10)
+    refreshed, asked = reconciler._answers.refreshed, []
+
+    def failing(team_id: int, raw_ids: list[bytes]) -> Any:
+        asked.extend(raw_ids)
+        hopeless = bytes.fromhex(stuck.removesuffix("/0"))
+        return refreshed(team_id, [one for one in raw_ids if one != hopeless])
+
+    monkeypatch.setattr(reconciler._answers, "refreshed", failing)
+    monkeypatch.setattr("symbolicate.services.reconcile.PAGE", 1)
+    for _ in range(3):
+        reconciler.run()
+    assert [one.hex() for one in asked] == [stuck.removesuffix("/0"), other.removesuffix("/0")]
+    assert stored(bench)[other] == ("no_symbol_set", bench.clock())
+    bench.clock.forward(60)
+    reconciler.run()
+    assert len(asked) == 3
+
+
 def test_one_process_at_a_time_reconciles(
     bench: Bench, reconciler: Reconciler, make_web: Maker
 ) -> None:

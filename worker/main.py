@@ -1,0 +1,214 @@
+"""`symbolicate worker`: events from a broker, resolved, and what became of them back to it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import click
+
+from symbolicate import garbage
+from symbolicate.config import Settings, from_env
+from symbolicate.errors import Unavailable
+from symbolicate.logs import LEVELS, configure_logs
+from symbolicate.prometheus import PrometheusMetrics
+from symbolicate.services.brokers import MAX_ACK_WAIT, Broker, check_broker_url, open_broker
+from symbolicate.symbolicator import Symbolicator
+
+from .consumer import Consumer
+from .handler import Handler, Patience
+from .health import Health
+
+START_SECONDS = 10.0
+FINISH_SECONDS = 6.0
+RELEASE_SECONDS = 0.5
+STOP_SECONDS = 9.0
+CHECK_SECONDS = 3.0
+WRONG_USAGE, OUT_OF_REACH = 2, 3
+
+
+@click.command()
+@click.option("--data-dir", help="Where one machine keeps records, objects and compiled files.")
+@click.option("--database", help="sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME.")
+@click.option("--objects", help="file:///DIR or s3://BUCKET/PREFIX?endpoint_url=…")
+@click.option("--broker", help="nats://HOST:PORT, with JetStream.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help="Batches worked on at once.",
+)
+@click.option(
+    "--health-port",
+    type=click.IntRange(0, 65535),
+    help="Serve health and metrics on this port; 0 takes a free one.  [default: none]",
+)
+@click.option("--log-level", type=click.Choice(LEVELS), help="How much to log.")
+def worker(
+    data_dir: str | None,
+    database: str | None,
+    objects: str | None,
+    broker: str | None,
+    concurrency: int,
+    health_port: int | None,
+    log_level: str | None,
+) -> None:
+    """Resolve events from a broker."""
+    given = {"data_dir": data_dir, "database_url": database, "objects_url": objects}
+    settings = _settings({**given, "broker_url": broker, "log_level": log_level})
+    configure_logs(settings.log_level)
+    metrics = PrometheusMetrics()
+    with _open(settings, metrics) as symbolicator:
+        asyncio.run(_serve(symbolicator, metrics, concurrency, health_port))
+
+
+async def _serve(
+    symbolicator: Symbolicator,
+    metrics: PrometheusMetrics,
+    concurrency: int,
+    health_port: int | None,
+) -> None:
+    settings = symbolicator.settings
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    broker = await _connected(settings)
+    stopping = threading.Event()
+    handler = Handler(
+        symbolicator,
+        metrics,
+        max_payload=broker.max_payload,
+        patience=Patience(settings.in_place_seconds, settings.give_up_seconds),
+        stopping=stopping,
+    )
+    consumer = Consumer(
+        broker,
+        handler,
+        batch=settings.batch_size,
+        slots=concurrency,
+        ack_wait=settings.ack_wait_seconds,
+    )
+    health = _health(health_port, symbolicator, broker, metrics)
+    symbolicator.jobs.start()
+    garbage.settle()
+    click.echo("ready")
+    working = asyncio.create_task(consumer.run())
+    asking = asyncio.create_task(asked.wait())
+    await asyncio.wait((working, asking), return_when=asyncio.FIRST_COMPLETED)
+    _end_by_force_after(STOP_SECONDS, 0 if asked.is_set() else 1)
+    stopping.set()
+    await _drain(working, consumer)
+    if health is not None:
+        health.close()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(broker.close(), RELEASE_SECONDS)
+    if not asked.is_set():
+        working.result()
+
+
+async def _connected(settings: Settings) -> Broker:
+    try:
+        broker = await open_broker(settings.broker_url, ack_wait=settings.ack_wait_seconds)
+        await broker.prepare()
+    except Unavailable as error:
+        _fail(OUT_OF_REACH, f"{error.dependency} out of reach: {error}")
+    return broker
+
+
+async def _drain(working: asyncio.Task[None], consumer: Consumer) -> None:
+    """Finishes what is in hand if that ends soon, and hands back the rest."""
+    consumer.stop()
+    done, _ = await asyncio.wait((working,), timeout=FINISH_SECONDS)
+    if not done:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(consumer.release(), RELEASE_SECONDS)
+        working.cancel()
+        await asyncio.wait((working,), timeout=RELEASE_SECONDS)
+    consumer.close()
+
+
+def _health(
+    port: int | None, symbolicator: Symbolicator, broker: Broker, metrics: PrometheusMetrics
+) -> Health | None:
+    if port is None:
+        return None
+    loop = asyncio.get_running_loop()
+
+    def trouble() -> str | None:
+        try:
+            symbolicator.check()
+            asyncio.run_coroutine_threadsafe(broker.check(), loop).result(CHECK_SECONDS)
+        except Unavailable as error:
+            return error.dependency
+        except TimeoutError:
+            return "broker"
+        return None
+
+    try:
+        health = Health(port, trouble, metrics)
+    except OSError as error:
+        _fail(1, f"cannot listen on port {port}: {error}")
+    click.echo(f"health on port {health.port}", err=True)
+    return health
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    try:
+        settings = from_env(**given)
+        if not settings.broker_url:
+            raise ValueError("--broker is missing: nats://HOST:PORT")
+        check_broker_url(settings.broker_url)
+    except ValueError as error:
+        _fail(WRONG_USAGE, str(error))
+    if not 0 < settings.ack_wait_seconds <= MAX_ACK_WAIT:
+        seen = settings.ack_wait_seconds
+        _fail(WRONG_USAGE, f"ack wait of {seen} s: allowed is more than 0, at most {MAX_ACK_WAIT}")
+    if settings.batch_size < 1:
+        _fail(WRONG_USAGE, f"batch size of {settings.batch_size}: allowed is 1 or more")
+    if settings.log_level not in LEVELS:
+        _fail(WRONG_USAGE, f"log level {settings.log_level!r} is none of {', '.join(LEVELS)}")
+    return settings
+
+
+def _open(settings: Settings, metrics: PrometheusMetrics) -> Symbolicator:
+    try:
+        symbolicator = Symbolicator(settings=settings, metrics=metrics)
+        _await(symbolicator)
+    except (ValueError, ImportError) as error:
+        _fail(WRONG_USAGE, str(error))
+    except Unavailable as error:
+        _fail(OUT_OF_REACH, f"{error.dependency} out of reach: {error}")
+    except OSError as error:
+        _fail(OUT_OF_REACH, f"data directory out of reach: {error}")
+    return symbolicator
+
+
+def _await(symbolicator: Symbolicator) -> None:
+    """Waits a short while for what a worker stands on, which may be starting like itself."""
+    give_up = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return symbolicator.check()
+        except Unavailable:
+            if time.monotonic() >= give_up:
+                raise
+            time.sleep(0.2)
+
+
+def _fail(code: int, sentence: str) -> NoReturn:
+    click.echo(f"symbolicate worker: {' '.join(sentence.split())}", err=True)
+    sys.exit(code)
+
+
+def _end_by_force_after(seconds: float, code: int) -> None:
+    """Lets no thread that waits for a dependency keep a worker alive that was told to end."""
+    timer = threading.Timer(seconds, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
