@@ -129,7 +129,9 @@ def free_port() -> int:
         return port
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/glossary.md", "CHANGELOG.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/glossary.md", "docs/embedding.md", "docs/deploy.md", "CHANGELOG.md"]
+)
 def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
