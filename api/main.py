@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import sys
-import threading
 from typing import Any, NoReturn
 
 import click
@@ -15,8 +13,14 @@ import uvicorn
 
 from symbolicate import garbage
 from symbolicate.config import Settings, from_env
-from symbolicate.errors import Unavailable
 from symbolicate.logs import LEVELS, configure_logs
+from symbolicate.programs import (
+    WRONG_USAGE,
+    check_log_level,
+    end_by_force_after,
+    open_symbolicator,
+    stop,
+)
 from symbolicate.prometheus import PrometheusMetrics
 from symbolicate.services.brokers import check_broker_url, open_broker
 from symbolicate.symbolicator import Symbolicator
@@ -25,8 +29,7 @@ from .app import create_app
 
 DRAIN_SECONDS = 5
 CLOSE_SECONDS = 3.0
-WRONG_USAGE = 2
-OUT_OF_REACH = 3
+PROGRAM = "serve"
 
 
 @click.command()
@@ -53,7 +56,7 @@ def serve(
     settings = _settings({**given, "broker_url": broker, "log_level": log_level})
     configure_logs(settings.log_level)
     metrics = PrometheusMetrics()
-    symbolicator = _open(settings, metrics)
+    symbolicator = open_symbolicator(PROGRAM, settings, metrics, _reach)
     try:
         listener = _listen(host, port)
         if not settings.broker_url:
@@ -61,7 +64,7 @@ def serve(
         garbage.settle()
         Server(server_config(symbolicator, metrics), host).run(sockets=[listener])
     finally:
-        _end_by_force_after(CLOSE_SECONDS)
+        end_by_force_after(CLOSE_SECONDS)
         symbolicator.close()
 
 
@@ -106,31 +109,20 @@ def _settings(given: dict[str, Any]) -> Settings:
     try:
         settings = from_env(**given)
     except ValueError as error:
-        _fail(WRONG_USAGE, str(error))
+        stop(PROGRAM, WRONG_USAGE, str(error))
     if settings.broker_url:
         try:
             check_broker_url(settings.broker_url)
         except ValueError as error:
-            _fail(WRONG_USAGE, str(error))
-    if settings.log_level not in LEVELS:
-        _fail(WRONG_USAGE, f"log level {settings.log_level!r} is none of {', '.join(LEVELS)}")
+            stop(PROGRAM, WRONG_USAGE, str(error))
+    check_log_level(PROGRAM, settings)
     return settings
 
 
-def _open(settings: Settings, metrics: PrometheusMetrics) -> Symbolicator:
-    """Opens everything the server stands on, or ends with one line that says what is missing."""
-    try:
-        symbolicator = Symbolicator(settings=settings, metrics=metrics)
-        symbolicator.check()
-        if settings.broker_url:
-            asyncio.run(_reach_broker(settings.broker_url))
-    except (ValueError, ImportError) as error:
-        _fail(WRONG_USAGE, str(error))
-    except Unavailable as error:
-        _fail(OUT_OF_REACH, f"{error.dependency} out of reach: {error}")
-    except OSError as error:
-        _fail(OUT_OF_REACH, f"data directory out of reach: {error}")
-    return symbolicator
+def _reach(symbolicator: Symbolicator) -> None:
+    symbolicator.check()
+    if broker_url := symbolicator.settings.broker_url:
+        asyncio.run(_reach_broker(broker_url))
 
 
 async def _reach_broker(url: str) -> None:
@@ -143,21 +135,9 @@ def _listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
     except (OSError, OverflowError) as error:
-        _fail(1, f"cannot listen on {host}:{port}: {error}")
-
-
-def _fail(code: int, sentence: str) -> NoReturn:
-    click.echo(f"symbolicate serve: {' '.join(sentence.split())}", err=True)
-    sys.exit(code)
+        stop(PROGRAM, 1, f"cannot listen on {host}:{port}: {error}")
 
 
 def _exit(_number: int, _frame: Any) -> NoReturn:
     """Ends the process in order; the server hands its signals on to this when it has drained."""
     sys.exit(0)
-
-
-def _end_by_force_after(seconds: float) -> None:
-    """Lets no thread that waits for a dependency keep a drained server alive."""
-    timer = threading.Timer(seconds, os._exit, (0,))
-    timer.daemon = True
-    timer.start()

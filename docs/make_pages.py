@@ -25,7 +25,7 @@ def settings_page() -> str:
     return (
         f"# Commands and settings\n\n{GENERATED}"
         "## Commands\n\nExit codes: 0 done, 1 some of the work failed, 2 wrong usage, "
-        "3 a dependency (database, object store) is out of reach.\n\n"
+        "3 a dependency (database, object store, broker) is out of reach.\n\n"
         f"{commands}\n"
         "## Settings\n\nAn option of a command wins over the environment, the environment over "
         "the default.\n\n"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
 import threading
 import time
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -17,6 +15,14 @@ from symbolicate import garbage
 from symbolicate.config import Settings, from_env
 from symbolicate.errors import Unavailable
 from symbolicate.logs import LEVELS, configure_logs
+from symbolicate.programs import (
+    OUT_OF_REACH,
+    WRONG_USAGE,
+    check_log_level,
+    end_by_force_after,
+    open_symbolicator,
+    stop,
+)
 from symbolicate.prometheus import PrometheusMetrics
 from symbolicate.services.brokers import MAX_ACK_WAIT, Broker, check_broker_url, open_broker
 from symbolicate.symbolicator import Symbolicator
@@ -30,7 +36,7 @@ FINISH_SECONDS = 6.0
 RELEASE_SECONDS = 0.5
 STOP_SECONDS = 9.0
 CHECK_SECONDS = 3.0
-WRONG_USAGE, OUT_OF_REACH = 2, 3
+PROGRAM = "worker"
 
 
 @click.command()
@@ -65,7 +71,7 @@ def worker(
     settings = _settings({**given, "broker_url": broker, "log_level": log_level})
     configure_logs(settings.log_level)
     metrics = PrometheusMetrics()
-    with _open(settings, metrics) as symbolicator:
+    with open_symbolicator(PROGRAM, settings, metrics, _await) as symbolicator:
         asyncio.run(_serve(symbolicator, metrics, concurrency, health_port))
 
 
@@ -102,7 +108,7 @@ async def _serve(
     working = asyncio.create_task(consumer.run())
     asking = asyncio.create_task(asked.wait())
     await asyncio.wait((working, asking), return_when=asyncio.FIRST_COMPLETED)
-    _end_by_force_after(STOP_SECONDS, 0 if asked.is_set() else 1)
+    end_by_force_after(STOP_SECONDS, 0 if asked.is_set() else 1)
     stopping.set()
     await _drain(working, consumer)
     if health is not None:
@@ -118,7 +124,7 @@ async def _connected(settings: Settings) -> Broker:
         broker = await open_broker(settings.broker_url, ack_wait=settings.ack_wait_seconds)
         await broker.prepare()
     except Unavailable as error:
-        _fail(OUT_OF_REACH, f"{error.dependency} out of reach: {error}")
+        stop(PROGRAM, OUT_OF_REACH, f"{error.dependency} out of reach: {error}")
     return broker
 
 
@@ -154,7 +160,7 @@ def _health(
     try:
         health = Health(port, trouble, metrics)
     except OSError as error:
-        _fail(1, f"cannot listen on port {port}: {error}")
+        stop(PROGRAM, 1, f"cannot listen on port {port}: {error}")
     click.echo(f"health on port {health.port}", err=True)
     return health
 
@@ -166,28 +172,18 @@ def _settings(given: dict[str, Any]) -> Settings:
             raise ValueError("--broker is missing: nats://HOST:PORT")
         check_broker_url(settings.broker_url)
     except ValueError as error:
-        _fail(WRONG_USAGE, str(error))
+        stop(PROGRAM, WRONG_USAGE, str(error))
     if not 0 < settings.ack_wait_seconds <= MAX_ACK_WAIT:
         seen = settings.ack_wait_seconds
-        _fail(WRONG_USAGE, f"ack wait of {seen} s: allowed is more than 0, at most {MAX_ACK_WAIT}")
+        stop(
+            PROGRAM,
+            WRONG_USAGE,
+            f"ack wait of {seen} s: allowed is more than 0, at most {MAX_ACK_WAIT}",
+        )
     if settings.batch_size < 1:
-        _fail(WRONG_USAGE, f"batch size of {settings.batch_size}: allowed is 1 or more")
-    if settings.log_level not in LEVELS:
-        _fail(WRONG_USAGE, f"log level {settings.log_level!r} is none of {', '.join(LEVELS)}")
+        stop(PROGRAM, WRONG_USAGE, f"batch size of {settings.batch_size}: allowed is 1 or more")
+    check_log_level(PROGRAM, settings)
     return settings
-
-
-def _open(settings: Settings, metrics: PrometheusMetrics) -> Symbolicator:
-    try:
-        symbolicator = Symbolicator(settings=settings, metrics=metrics)
-        _await(symbolicator)
-    except (ValueError, ImportError) as error:
-        _fail(WRONG_USAGE, str(error))
-    except Unavailable as error:
-        _fail(OUT_OF_REACH, f"{error.dependency} out of reach: {error}")
-    except OSError as error:
-        _fail(OUT_OF_REACH, f"data directory out of reach: {error}")
-    return symbolicator
 
 
 def _await(symbolicator: Symbolicator) -> None:
@@ -200,15 +196,3 @@ def _await(symbolicator: Symbolicator) -> None:
             if time.monotonic() >= give_up:
                 raise
             time.sleep(0.2)
-
-
-def _fail(code: int, sentence: str) -> NoReturn:
-    click.echo(f"symbolicate worker: {' '.join(sentence.split())}", err=True)
-    sys.exit(code)
-
-
-def _end_by_force_after(seconds: float, code: int) -> None:
-    """Lets no thread that waits for a dependency keep a worker alive that was told to end."""
-    timer = threading.Timer(seconds, os._exit, (code,))
-    timer.daemon = True
-    timer.start()
