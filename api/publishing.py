@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,16 +10,14 @@ from symbolicate.errors import BrokerUnavailable
 from symbolicate.json_text import encode
 from symbolicate.metrics import Metrics
 from symbolicate.outcome import Outcome
-from symbolicate.services.brokers import RAW, Broker, open_broker
+from symbolicate.services.brokers import HEADER_BYTES, RAW, Broker, is_message_id, open_broker
 
 PUBLISH_SECONDS = 10.0
-HEADER_BYTES = 1024
 
 _QUEUED = Outcome("ok")
 _RETRY = Outcome("retry", "dependency_unavailable")
 _INVALID = Outcome("invalid", "invalid_properties")
 _TOO_LARGE = Outcome("invalid", "event_too_large")
-_USABLE_UUID = re.compile(r"[!-~]{1,128}")
 
 
 class Publisher:
@@ -69,7 +66,7 @@ class Publisher:
 
     async def _publish(self, team_id: int, event: Any) -> Outcome:
         uuid = event.get("uuid") if isinstance(event, dict) else None
-        if not isinstance(uuid, str) or not _USABLE_UUID.fullmatch(uuid):
+        if not is_message_id(uuid):
             return _INVALID
         data = encode({**event, "team_id": team_id})
         if len(data) + HEADER_BYTES > self._broker.max_payload:

@@ -17,9 +17,9 @@ from typing import NamedTuple, Protocol
 
 from symbolicate.metrics import Metrics
 from symbolicate.outcome import Outcome
-from symbolicate.services.brokers import Message
+from symbolicate.services.brokers import HEADER_BYTES, Message
 
-from .messages import HEADER_BYTES, Event, Unusable, dead_letter, outcome_bytes, read_event
+from .messages import Event, Unusable, dead_letter, outcome_bytes, read_event
 
 HANDED_BACK_SECONDS = (5.0, 15.0, 30.0, 60.0, 120.0)
 """How long an event waits after each delivery that could not finish it; the last one repeats."""

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import base64
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from symbolicate.json_text import NotJson, decode_events, encode
 from symbolicate.outcome import Outcome
+from symbolicate.services.brokers import HEADER_BYTES, is_message_id
 
 KEPT_BYTES = 256 * 1024
 """How much of a message that is too long for a letter is kept in it."""
-HEADER_BYTES = 1024
-"""Room for what a broker adds to a message."""
 MAX_TEAM_ID = 2_147_483_647
-
-_USABLE_UUID = re.compile(r"[!-~]{1,128}")
 
 
 class Unusable(Exception):
@@ -41,8 +37,7 @@ def read_event(data: bytes) -> Event:
     if not isinstance(body, dict):
         raise Unusable("not_an_object")
     uuid, team_id = body.get("uuid"), body.get("team_id")
-    # The uuid becomes a header, so it is held to what a header may hold.
-    if not isinstance(uuid, str) or not _USABLE_UUID.fullmatch(uuid):
+    if not isinstance(uuid, str) or not is_message_id(uuid):
         raise Unusable("no_usable_uuid")
     if type(team_id) is not int or not 0 < team_id <= MAX_TEAM_ID:
         raise Unusable("no_usable_team_id")

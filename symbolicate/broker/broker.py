@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
 RAW = "exceptions.raw"
 RESOLVED = "exceptions.resolved"
 DEAD = "exceptions.dead"
+
+HEADER_BYTES = 1024
+"""Room for what a broker adds to a message."""
+
+_MESSAGE_ID = re.compile(r"[!-~]{1,128}")
+
+
+def is_message_id(value: object) -> bool:
+    """Tells whether a value may name a message: it becomes a header, so it is short and plain."""
+    return isinstance(value, str) and _MESSAGE_ID.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from symbolicate.broker.broker import DEAD as DEAD
+from symbolicate.broker.broker import HEADER_BYTES as HEADER_BYTES
 from symbolicate.broker.broker import RAW as RAW
 from symbolicate.broker.broker import RESOLVED as RESOLVED
 from symbolicate.broker.broker import Broker as Broker
 from symbolicate.broker.broker import Delivery as Delivery
 from symbolicate.broker.broker import Message as Message
+from symbolicate.broker.broker import is_message_id as is_message_id
 from symbolicate.broker.memory import MemoryBroker as MemoryBroker
 
 MAX_ACK_WAIT = 30.0
