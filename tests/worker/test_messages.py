@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symbolicate import Outcome
+from symbolicate.services.brokers import HEADER_BYTES
 from symbolicate_worker.messages import (
-    HEADER_BYTES,
     KEPT_BYTES,
     Unusable,
     dead_letter,
