@@ -72,7 +72,7 @@ class Publisher:
         if len(data) + HEADER_BYTES > self._broker.max_payload:
             return _TOO_LARGE
         try:
-            await self._broker.publish(RAW, data, uuid)
+            await self._broker.publish(RAW, data, uuid, team_id)
         except BrokerUnavailable:
             return _RETRY
         return _QUEUED

@@ -125,7 +125,9 @@ class Consumer:
         """Does what a reply says; if that fails, the message is to come again."""
         try:
             if reply.resolved is not None:
-                await self._broker.publish(RESOLVED, reply.resolved, reply.message_id)
+                await self._broker.publish(
+                    RESOLVED, reply.resolved, reply.message_id, reply.team_id
+                )
             if reply.dead is not None:
                 await self._broker.publish(DEAD, reply.dead)
             if reply.again_after is None:

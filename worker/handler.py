@@ -37,6 +37,7 @@ class Reply(NamedTuple):
 
     resolved: bytes | None = None
     message_id: str | None = None
+    team_id: int = 0
     dead: bytes | None = None
     again_after: float | None = None
 
@@ -174,7 +175,7 @@ class Handler:
         if len(made) + HEADER_BYTES > self._max_payload:
             return self._dead(task.message, "outcome_too_large")
         self._metrics.count("symbolicate_messages_total", result="published")
-        return Reply(resolved=made, message_id=task.event.uuid)
+        return Reply(resolved=made, message_id=task.event.uuid, team_id=task.event.team_id)
 
     def _dead(self, message: Message, reason: str) -> Reply:
         self._metrics.count("symbolicate_messages_total", result="dead")

@@ -66,10 +66,13 @@ class Broker(Protocol):
         """Makes the queues that are absent."""
         ...
 
-    async def publish(self, subject: str, data: bytes, message_id: str | None = None) -> None:
+    async def publish(
+        self, subject: str, data: bytes, message_id: str | None = None, team_id: int = 0
+    ) -> None:
         """Publishes a message; returns once the broker has it on disk.
 
-        A message whose id was published to the subject within the hour is dropped.
+        A message whose id was published to the subject within the hour is dropped if that one
+        was of the same team: its body, as this one's, says so in `team_id`.
         """
         ...
 

@@ -24,7 +24,7 @@ class MemoryBroker:
         self.published: dict[str, list[bytes]] = defaultdict(list)
         self.handed_back: list[float] = []
         self.in_hand: list[MemoryDelivery] = []
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: set[tuple[str, int, str]] = set()
         self._queue: deque[Message] = deque()
         self._arrived = asyncio.Event()
 
@@ -32,17 +32,19 @@ class MemoryBroker:
         """Has nothing to make."""
         self.answer()
 
-    async def publish(self, subject: str, data: bytes, message_id: str | None = None) -> None:
-        """Keeps a message, unless its id was published to the subject before."""
+    async def publish(
+        self, subject: str, data: bytes, message_id: str | None = None, team_id: int = 0
+    ) -> None:
+        """Keeps a message, unless its id was published to the subject for its team before."""
         self.answer()
         if subject in self.refused:
             raise BrokerUnavailable(f"{subject} is refused")
         if len(data) > self.max_payload:
             raise ValueError("the message is longer than the broker takes")
         if message_id is not None:
-            if (subject, message_id) in self._seen:
+            if (subject, team_id, message_id) in self._seen:
                 return
-            self._seen.add((subject, message_id))
+            self._seen.add((subject, team_id, message_id))
         self.published[subject].append(data)
         if subject == RAW:
             self.put(Message(data))

@@ -13,12 +13,13 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error, MaxPayloadError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
+from nats.js.api import AckPolicy, ConsumerConfig, PubAck, RetentionPolicy, StreamConfig
 from nats.js.errors import NotFoundError
 
 from symbolicate.broker.broker import DEAD, RAW, RESOLVED, Delivery, Message
 from symbolicate.clock import Clock, system_clock
 from symbolicate.errors import BrokerUnavailable
+from symbolicate.json_text import NotJson, decode
 
 CONSUMER = "symbolicate"
 DUPLICATE_SECONDS = 3600.0
@@ -86,10 +87,19 @@ class NatsBroker:
         for config in STREAMS:
             await nats_errors(self._add(config))
 
-    async def publish(self, subject: str, data: bytes, message_id: str | None = None) -> None:
-        """Publishes a message; returns with the server's acknowledgement."""
+    async def publish(
+        self, subject: str, data: bytes, message_id: str | None = None, team_id: int = 0
+    ) -> None:
+        """Publishes a message; returns with the server's acknowledgement.
+
+        The server drops what bears an id that it knows, whoever sent it. Where that was not, for
+        all that can be seen, the same team's, the message goes out under `team_id:message_id`.
+        """
         headers = None if message_id is None else {_MESSAGE_ID: message_id}
-        await nats_errors(self._streams.publish(subject, data, headers=headers))
+        stored = await nats_errors(self._streams.publish(subject, data, headers=headers))
+        if stored.duplicate and not await nats_errors(self._is_of(team_id, stored)):
+            headers = {_MESSAGE_ID: f"{team_id}:{message_id}"}
+            await nats_errors(self._streams.publish(subject, data, headers=headers))
 
     async def pull(self, most: int, seconds: float) -> list[Delivery]:
         """Gives at most so many raw messages, waiting so long for the first; one call at a time.
@@ -127,6 +137,15 @@ class NatsBroker:
         except (Error, OSError, RuntimeError) as error:
             # Whatever waits for a server that is away cannot be sent any more.
             _log.debug("closing the broker connection: %s", type(error).__name__)
+
+    async def _is_of(self, team_id: int, stored: PubAck) -> bool:
+        """Tells whether a message in a stream is seen to be of a team; it may be gone by now."""
+        try:
+            message = await self._streams.get_msg(stored.stream, stored.seq)
+            body = decode(message.data or b"")
+        except (NotFoundError, NotJson):
+            return False
+        return isinstance(body, dict) and body.get("team_id") == team_id
 
     async def _add(self, config: StreamConfig) -> None:
         try:

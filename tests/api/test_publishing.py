@@ -61,6 +61,16 @@ def test_an_event_that_comes_twice_is_queued_once(api: Api, nats_server: str) ->
     assert len(queued(nats_server)) == 1
 
 
+def test_events_of_two_teams_with_one_uuid_are_both_queued(api: Api, nats_server: str) -> None:
+    event = api.event(uuid=f"{UUID}1")
+    for team_id in (1, 2, 1, 2):
+        token = api.project_token(team_id)
+        sent = {"api_key": token, "batch": [event]}
+        assert api.anonymous.post("/batch/", json=sent).is_success
+    named = [(message_id, body["team_id"]) for message_id, body in queued(nats_server)]
+    assert named == [(f"{UUID}1", 1), (f"2:{UUID}1", 2)]
+
+
 def test_what_cannot_be_queued_is_invalid_and_harms_no_neighbour(
     api: Api, nats_server: str
 ) -> None:

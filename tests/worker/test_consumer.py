@@ -147,9 +147,11 @@ def test_a_message_is_taken_off_only_after_what_it_caused_is_published() -> None
             super().__init__()
             self.acknowledged = asyncio.Event()
 
-        async def publish(self, subject: str, data: bytes, message_id: str | None = None) -> None:
+        async def publish(
+            self, subject: str, data: bytes, message_id: str | None = None, team_id: int = 0
+        ) -> None:
             await self.acknowledged.wait()
-            await super().publish(subject, data, message_id)
+            await super().publish(subject, data, message_id, team_id)
 
     def handle(_messages: Sequence[Message], answer: Answer) -> None:
         answer(0, Reply(resolved=b"out", message_id="id"))

@@ -41,7 +41,7 @@ def handler(make_handler: MakeHandler) -> Handler:
 
 
 def again_after(replies: list[Reply]) -> list[float | None]:
-    assert all(reply[:3] == (None, None, None) for reply in replies)
+    assert all(reply == Reply(again_after=reply.again_after) for reply in replies)
     return [reply.again_after for reply in replies]
 
 
@@ -69,7 +69,7 @@ def test_new_events_of_a_team_are_processed_together_in_their_order(
     messages = [make.message(make.scripted(name, team_id=team)) for name, team in teams]
     replies = make.handle(handler, *messages)
     assert scripted.calls == [(1, ["a", "c"], False), (2, ["b", "d"], False)]
-    assert [reply.message_id for reply in replies] == ["a", "b", "c", "d"]
+    assert [(reply.message_id, reply.team_id) for reply in replies] == teams
 
 
 def test_events_that_came_before_are_processed_one_by_one(

@@ -241,6 +241,18 @@ def test_the_same_event_under_two_message_ids_goes_out_once_and_counts_once(
     assert counted() == 2
 
 
+def test_events_of_two_teams_with_one_uuid_both_go_out_however_often_they_come(
+    start: Start, queues: Queues, make: type[Made]
+) -> None:
+    events = [json.dumps(make.event("a", team_id=team_id)).encode() for team_id in (1, 2)]
+    with start() as worker:
+        for _ in range(2):
+            queues.publish(*events)
+            worker.wait_until(lambda: queues.waiting() == 0)
+        worker.end()
+    assert sorted(message["team_id"] for message in queues.resolved()) == [1, 2]
+
+
 def test_a_worker_that_is_killed_loses_and_doubles_nothing(
     start: Start, queues: Queues, make: type[Made], counted: Callable[[], int]
 ) -> None:

@@ -123,11 +123,13 @@ def test_an_answer_that_the_broker_can_never_take_harms_no_neighbour(
             self.gate = asyncio.Event()
             self.tried: list[str | None] = []
 
-        async def publish(self, subject: str, data: bytes, message_id: str | None = None) -> None:
+        async def publish(
+            self, subject: str, data: bytes, message_id: str | None = None, team_id: int = 0
+        ) -> None:
             self.tried.append(message_id)
             if len(data) <= self.max_payload:
                 await self.gate.wait()
-            await super().publish(subject, data, message_id)
+            await super().publish(subject, data, message_id, team_id)
 
     class Large:
         def handle(self, _messages: Sequence[Message], answer: Answer) -> None:

@@ -54,6 +54,10 @@ def data(deliveries: list[Delivery]) -> list[bytes]:
     return [one.message.data for one in deliveries]
 
 
+def body(team_id: int, n: int) -> bytes:
+    return b'{"team_id": %d, "n": %d}' % (team_id, n)
+
+
 async def left_after_an_ack_wait(broker: Broker) -> None:
     """Lets the broker take back what nobody answered."""
     if isinstance(broker, MemoryBroker):
@@ -120,15 +124,26 @@ def test_what_is_handed_back_comes_again_no_sooner_than_asked(run: Run) -> None:
 
 def test_an_id_that_was_published_before_is_dropped_for_its_subject_alone(run: Run) -> None:
     async def test(broker: Broker) -> None:
-        await broker.publish(RESOLVED, b"other subject", "id")
-        await broker.publish(RAW, b"1", "id")
-        await broker.publish(RAW, b"2", "id")
-        await broker.publish(RAW, b"3", "another")
-        await broker.publish(RAW, b"4")
+        await broker.publish(RESOLVED, body(7, 0), "id", 7)
+        for n, name in enumerate(("id", "id", "another", None)):
+            await broker.publish(RAW, body(7, n), name, 7)
         found = await pulled(broker)
         while len(found) < 3:
             found += await pulled(broker)
-        assert data(found) == [b"1", b"3", b"4"]
+        assert data(found) == [body(7, 0), body(7, 2), body(7, 3)]
+
+    run(test)
+
+
+def test_two_teams_may_use_the_same_id_and_each_is_dropped_for_itself(run: Run) -> None:
+    async def test(broker: Broker) -> None:
+        for n, team_id in enumerate((7, 8, 7, 8, 9, 9)):
+            await broker.publish(RAW, body(team_id, n), "id", team_id)
+        found = await pulled(broker)
+        while len(found) < 3:
+            found += await pulled(broker)
+        assert data(found) == [body(7, 0), body(8, 1), body(9, 4)]
+        assert await broker.pull(10, 0.2) == []
 
     run(test)
 
