@@ -25,6 +25,7 @@ class UploadRow:
     content_hash: str | None
     release_id: uuid.UUID | None
     upload_key: str | None
+    upload_content_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,11 @@ _COLUMNS = (
     symbol_set.c.content_hash,
     symbol_set.c.release_id,
     symbol_set.c.upload_key,
+    symbol_set.c.upload_content_hash,
 )
+
+
+_NO_UPLOAD = {"upload_key": None, "upload_started_at": None, "upload_content_hash": None}
 
 
 def find_by_ref(connection: Connection, team_id: int, refs: Iterable[str]) -> dict[str, UploadRow]:
@@ -97,9 +102,21 @@ def add_missing(
         connection.execute(insert_ignoring(connection, symbol_set), rows)
 
 
-def begin(connection: Connection, set_id: uuid.UUID, upload_key: str, now: datetime) -> None:
-    """Opens an upload beside whatever serves now."""
-    _set(connection, set_id, upload_key=upload_key, upload_started_at=now)
+def begin(
+    connection: Connection,
+    set_id: uuid.UUID,
+    upload_key: str,
+    content_hash: str | None,
+    now: datetime,
+) -> None:
+    """Opens an upload beside whatever serves now, in place of one that was open."""
+    _set(
+        connection,
+        set_id,
+        upload_key=upload_key,
+        upload_started_at=now,
+        upload_content_hash=content_hash,
+    )
 
 
 def bind_release(connection: Connection, set_id: uuid.UUID, release_id: uuid.UUID) -> None:
@@ -117,8 +134,7 @@ def replace(connection: Connection, set_id: uuid.UUID, new: Replacement, now: da
         size=new.size,
         kind=new.kind,
         content_hash=new.content_hash,
-        upload_key=None,
-        upload_started_at=None,
+        **_NO_UPLOAD,
         finished_at=now,
         compiled_at=None,
         failure_code=None,
@@ -136,11 +152,7 @@ def discard(connection: Connection, team_id: int, row: UploadRow) -> None:
     if row.storage_key is None:
         connection.execute(delete(symbol_set).where(*same, unchanged))
     else:
-        connection.execute(
-            update(symbol_set)
-            .where(*same, unchanged)
-            .values(upload_key=None, upload_started_at=None)
-        )
+        connection.execute(update(symbol_set).where(*same, unchanged).values(**_NO_UPLOAD))
 
 
 def _set(connection: Connection, set_id: uuid.UUID, **values: Any) -> None:

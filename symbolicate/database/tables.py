@@ -91,6 +91,7 @@ symbol_set = Table(
     Column("reconciled_as", LargeBinary(36)),
     Column("upload_key", Text),
     Column("upload_started_at", UtcTime),
+    Column("upload_content_hash", Text),
     UniqueConstraint("team_id", "ref"),
     Index("ix_symbol_set_team_id_created_at", "team_id", "created_at"),
     Index("ix_symbol_set_team_id_last_used", "team_id", "last_used"),

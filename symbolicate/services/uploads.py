@@ -90,7 +90,10 @@ class Uploads:
                 row = rows[wanted.ref]
                 if self._judged(connection, row, wanted, request):
                     keys[wanted.ref] = f"{team_id}/uploads/{uuid7()}"
-                    pending_uploads.begin(connection, row.id, keys[wanted.ref], self._clock())
+                    # As in PostHog a finish may name any token, unless two uploads were open.
+                    token = wanted.content_hash if row.upload_key is not None else None
+                    key = keys[wanted.ref]
+                    pending_uploads.begin(connection, row.id, key, token, self._clock())
             symbol_sets.touch(connection, team_id, rows, self._clock())
         self._catalog.forget(team_id, rows)
         self._metrics.count("symbolicate_uploads_total", len(keys), step="started")
@@ -227,15 +230,17 @@ class Uploads:
     def _pending(
         self, row: UploadRow | None, set_id: uuid.UUID, tokens: Mapping[uuid.UUID, str]
     ) -> UploadRow | None:
-        """Gives a row that has something to finish; None if this very finish was done before."""
+        """Gives a row whose upload this finish is of; None if the very finish was done before."""
         attr = f"content_hashes__{set_id}"
         if row is None:
             raise Refused("symbol_set_not_found", f"No symbol set {set_id}", attr)
-        if row.upload_key is not None:
-            return row
-        if _is_done(row, tokens[set_id]):
+        if row.content_hash == tokens[set_id]:
             return None
-        raise Refused("file_not_found", f"No upload was started for {row.ref}", attr)
+        if row.upload_key is None:
+            raise Refused("file_not_found", f"No upload was started for {row.ref}", attr)
+        if row.upload_content_hash not in (None, tokens[set_id]):
+            raise Refused("file_not_found", _replaced(row), attr)
+        return row
 
     def _verify(self, team_id: int, row: UploadRow, token: str) -> _Verified | None:
         """Copies an upload out of the client's reach, then reads, hashes and decodes the copy.
@@ -257,7 +262,7 @@ class Uploads:
         except ObjectMissing as error:
             with self._database.read() as connection:
                 now = pending_uploads.lock_by_id(connection, team_id, [row.id]).get(row.id)
-            if now is not None and _is_done(now, token):
+            if now is not None and now.content_hash == token:
                 return None
             raise Refused("file_not_found", f"Nothing was uploaded for {row.ref}", attr) from error
         return _Verified(row, Replacement(key, _data_hash(data), len(data), _kind(kind), token))
@@ -282,11 +287,11 @@ class Uploads:
                 if now is not None and now.upload_key == one.row.upload_key:
                     pending_uploads.replace(connection, one.row.id, one.new, self._clock())
                     unneeded += objects_of(team_id, now)
-                elif now is not None and _is_done(now, one.new.content_hash):
+                elif now is not None and now.content_hash == one.new.content_hash:
                     unneeded.append(one.new.storage_key)
                 else:
-                    detail = f"The upload for {one.row.ref} was replaced by another; start again"
-                    raise Refused("file_not_found", detail, f"content_hashes__{one.row.id}")
+                    attr = f"content_hashes__{one.row.id}"
+                    raise Refused("file_not_found", _replaced(one.row), attr)
         return unneeded
 
     def _discard(self, team_id: int, row: UploadRow) -> None:
@@ -304,9 +309,8 @@ def _data_hash(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=32).digest()
 
 
-def _is_done(row: UploadRow, token: str) -> bool:
-    """Tells whether the finish of a set with this token succeeded before."""
-    return row.upload_key is None and row.content_hash == token
+def _replaced(row: UploadRow) -> str:
+    return f"The upload for {row.ref} was replaced by another; start again"
 
 
 def _read_tokens(content_hashes: Any) -> dict[uuid.UUID, str]:

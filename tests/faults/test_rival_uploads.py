@@ -104,6 +104,8 @@ def test_f12_of_uploads_in_three_steps_one_wins_and_no_orphan_stays(
     assert different or CONFLICT not in answers
     assert serving(anywhere) in {hash_of(make.bundle(name)) for name in names}
     assert anywhere.rows("SELECT upload_key FROM symbol_set") == [(None,)]
+    ((token,),) = anywhere.rows("SELECT content_hash FROM symbol_set")
+    assert serving(anywhere) == hash_of(make.bundle(token))
     assert anywhere.orphans_after_a_day() == []
 
 

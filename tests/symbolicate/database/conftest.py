@@ -77,7 +77,7 @@ def symbol_set(database: Database) -> SetMaker:
                 new = Replacement(f"{team}/symbolsets/{ref}", data_hash, 9, "javascript", "token")
                 pending_uploads.replace(connection, row.id, new, at(finished))
             if upload_key is not None:
-                pending_uploads.begin(connection, row.id, upload_key, START)
+                pending_uploads.begin(connection, row.id, upload_key, "t", START)
             return pending_uploads.lock_by_ref(connection, team, [ref])[ref]
 
     return make

@@ -145,6 +145,7 @@ def test_a_swap_sets_everything_and_closes_the_upload(
         "reconciled_as": None,
         "upload_key": None,
         "upload_started_at": None,
+        "upload_content_hash": None,
     }
 
 

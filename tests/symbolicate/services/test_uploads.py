@@ -167,6 +167,43 @@ def test_starting_again_moves_the_upload_to_a_new_key(bench: Bench, make_bundle:
     assert bench.serving("chunk") == "src/second.ts"
 
 
+def test_a_finish_never_lets_the_bytes_of_another_upload_serve_under_its_token(
+    bench: Bench, make_bundle: Bundle
+) -> None:
+    ours, theirs = (bench.start("chunk", content_hash=name) for name in ("ours", "theirs"))
+    bench.send(ours, make_bundle("ours"))
+    bench.send(theirs, make_bundle("theirs"))
+    refused = refusal(lambda: bench.finish(ours, token="ours"))
+    assert (refused.code, "replaced by another" in refused.detail) == ("file_not_found", True)
+    bench.finish(theirs, token="theirs")
+    row = bench.row("chunk")
+    assert row is not None
+    assert (row.content_hash, bench.serving("chunk")) == ("theirs", "src/theirs.ts")
+
+
+def test_repeating_a_finish_leaves_the_upload_that_another_began_since_alone(
+    bench: Bench, make_bundle: Bundle
+) -> None:
+    ours = bench.upload("chunk", "ours")
+    theirs = bench.start("chunk", content_hash="theirs")
+    bench.send(theirs, make_bundle("theirs"))
+    bench.finish(ours, token="ours")
+    assert bench.serving("chunk") == "src/ours.ts"
+    bench.finish(theirs, token="theirs")
+    assert bench.serving("chunk") == "src/theirs.ts"
+
+
+def test_an_upload_that_was_started_without_a_token_takes_the_one_of_its_finish(
+    bench: Bench, make_bundle: Bundle
+) -> None:
+    started = bench.start("chunk", content_hash=None)
+    bench.send(started, make_bundle("cart"))
+    bench.finish(started, token="cart")
+    row = bench.row("chunk")
+    assert row is not None
+    assert (row.content_hash, bench.serving("chunk")) == ("cart", "src/cart.ts")
+
+
 def test_a_set_that_needs_no_upload_is_left_out(bench: Bench) -> None:
     bench.upload("chunk", "cart")
     item = {"chunk_id": "chunk", "content_hash": "cart"}
