@@ -24,7 +24,10 @@ from symbolicate.release import SymbolSet
 
 PATIENCE_SECONDS = 180.0
 """More than any compile may take; who waited so long compiles for itself."""
+TURN_ASKED_EVERY = 0.5
+"""How often who waits asks whether it is its turn, which is a write."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+"""Seconds between two looks, which are reads: a fiftieth of the wait so far, within these."""
 
 _log = logging.getLogger("symbolicate.set_opener")
 
@@ -63,14 +66,15 @@ class SetOpener:
         hash, `ObjectStoreUnavailable`.
         """
         opened: Symbols | Failure | None = self._compiled.find(team_id, kind, state)
-        give_up = self._monotonic() + PATIENCE_SECONDS
-        pause = FIRST_PAUSE
+        began = ask_at = self._monotonic()
         while opened is None:
-            with self._turn(team_id, state) as turn:
-                if turn.mine or self._monotonic() >= give_up:
-                    return self._lead(team_id, kind, state, turn.lease)
-            self._sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            waited = (now := self._monotonic()) - began
+            if now >= ask_at:
+                ask_at = now + TURN_ASKED_EVERY
+                with self._turn(team_id, state) as turn:
+                    if turn.mine or waited >= PATIENCE_SECONDS:
+                        return self._lead(team_id, kind, state, turn.lease)
+            self._sleep(min(max(FIRST_PAUSE, waited / 50), LONGEST_PAUSE))
             opened = self._made_elsewhere(team_id, kind, state)
         return opened
 

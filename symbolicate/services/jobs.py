@@ -34,6 +34,8 @@ class Jobs:
     """One thread that makes a pass over the jobs when woken, and every `seconds` in any case.
 
     A job that fails is logged, harms no other and is tried again at its next turn.
+    A turn or a lease says who should work; that two at once do no harm is for each job to see to:
+    what it writes is conditional, in the same transaction, on what it was judged by.
     """
 
     def __init__(

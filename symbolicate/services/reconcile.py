@@ -21,7 +21,7 @@ from symbolicate.database.engine import Database
 from symbolicate.database.symbol_sets import DueSet
 from symbolicate.frame_store import FrameStore
 from symbolicate.languages.registry import RESOLVER_VERSION
-from symbolicate.leases import Leases
+from symbolicate.leases import Lease, Leases
 from symbolicate.metrics import Metrics
 from symbolicate.resolver import RETRY_AFTER
 
@@ -77,7 +77,7 @@ class Reconciler:
         if not self._is_due():
             return Progress(0, 0)
         with self._leases.held(0, "reconcile") as lease:
-            return Progress(0, 0) if lease is None else self._pass(stopping)
+            return Progress(0, 0) if lease is None else self._pass(lease, stopping)
 
     def _adopt_older(self) -> None:
         """Puts sets back on the list whose frames an older resolver answered."""
@@ -91,7 +91,7 @@ class Reconciler:
                 symbol_sets.due(connection, 1) or frames.due_for_retry(connection, self._clock(), 1)
             )
 
-    def _pass(self, stopping: Callable[[], bool]) -> Progress:
+    def _pass(self, lease: Lease, stopping: Callable[[], bool]) -> Progress:
         began = self._clock()
         done = repaired = 0
         for one in self._due():
@@ -101,14 +101,24 @@ class Reconciler:
             repaired += count
             settled = began - one.finished_at >= SETTLED_AFTER and not stopping()
             if count == 0 and remaining == 0 and settled:
-                with self._database.write() as connection:
-                    symbol_sets.mark_reconciled(connection, one, RESOLVER_VERSION)
+                if not self._mark(lease, one):
+                    break
                 done += 1
         repaired += self._retry()
         if repaired:
             self._metrics.count("symbolicate_reconciled_frames_total", repaired)
             _log.info("answered %d stored frames again", repaired)
         return Progress(done, repaired)
+
+    def _mark(self, lease: Lease, done: DueSet) -> bool:
+        """Takes a set off the list; False, and nothing is written, if the lease was lost."""
+        with self._database.write() as connection:
+            held = self._leases.is_held(connection, lease)
+            if held:
+                symbol_sets.mark_reconciled(connection, done, RESOLVER_VERSION)
+            else:
+                _log.warning("another process goes on with the repair of stored frames")
+            return held
 
     def _due(self) -> Iterator[DueSet]:
         """Yields the whole work list: sets that are stuck or not settled delay no other."""

@@ -16,6 +16,7 @@ from symbolicate.database.frames import FrameRow
 from symbolicate.database.tables import stack_frame
 from symbolicate.errors import ObjectStoreUnavailable
 from symbolicate.languages.registry import RESOLVER_VERSION
+from symbolicate.leases import LEASE_SECONDS
 from symbolicate.services import reconcile
 from symbolicate.services.reconcile import Progress, Reconciler
 
@@ -367,3 +368,19 @@ def test_one_process_at_a_time_reconciles(
     with bench.symbolicator._leases.held(0, "reconcile"):
         assert reconciler.run() == NOTHING
     assert reconciler.run() == Progress(0, 1)
+
+
+def test_a_process_that_was_stopped_for_longer_than_its_lease_takes_nothing_off_the_list(
+    bench: Bench, reconciler: Reconciler, make_web: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("symbolicate.leases.RENEWED_EVERY", 3600.0)
+    bench.store([make_web("chunk")])
+    bench.upload("chunk", "cart")
+    assert reconciler.run() == Progress(0, 1)
+    bench.clock.forward(10)
+    with monkeypatch.context() as patch:
+        patch.setattr(reconciler._catalog, "forget", lambda *_: bench.clock.forward(LEASE_SECONDS))
+        assert reconciler.run() == NOTHING
+    assert due(bench) == ["chunk"]
+    assert reconciler.run() == Progress(1, 0)
+    assert due(bench) == []
