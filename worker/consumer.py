@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,6 +16,8 @@ from .handler import Handler, Reply, handed_back_seconds
 
 PULL_SECONDS = 1.0
 AWAY_SECONDS = 1.0
+ALIVE_SECONDS = 600.0
+"""A batch that is in hand for longer hangs: the broker is left to deliver it elsewhere."""
 
 _log = logging.getLogger("symbolicate.worker")
 
@@ -143,11 +146,12 @@ class Consumer:
         return True
 
     async def _keep_alive(self, deliveries: Sequence[Delivery]) -> None:
-        while True:
+        for _ in range(math.ceil(ALIVE_SECONDS / self._alive_every)):
             await asyncio.sleep(self._alive_every)
             for delivery in deliveries:
                 if delivery in self._in_hand:
                     await _attempted(delivery.alive())
+        _log.error("a batch of %d messages hangs; they will come again", len(deliveries))
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -25,6 +25,8 @@ CONSUMER = "symbolicate"
 DUPLICATE_SECONDS = 3600.0
 CONNECT_SECONDS = 3
 RECONNECT_SECONDS = 1
+PING_SECONDS = 5
+"""A server that does not answer three pings in a row is gone."""
 PUBLISH_SECONDS = 5.0
 MAX_UNANSWERED = 10_000
 _MESSAGE_ID = "Nats-Msg-Id"
@@ -63,6 +65,7 @@ class NatsBroker:
             name="symbolicate",
             connect_timeout=CONNECT_SECONDS,
             reconnect_time_wait=RECONNECT_SECONDS,
+            ping_interval=PING_SECONDS,
             max_reconnect_attempts=-1,
             error_cb=notes.error,
             disconnected_cb=notes.loss,

@@ -19,6 +19,13 @@ from symbolicate.errors import DatabaseUnavailable, SymbolicateError
 BUSY_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 5
 POOL_SIZE = 16
+GONE_AFTER = {
+    "keepalives_idle": "5",
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "14000",
+}
+"""By this a PostgreSQL host that vanished is found out after 14 s, and not after hours."""
 _IMMEDIATE = "symbolicate_immediate"
 
 _DRIVERS = {
@@ -158,6 +165,7 @@ def _postgresql(url: URL) -> Engine:
         pool_pre_ping=True,
         pool_timeout=BUSY_TIMEOUT_MS / 1000,
         connect_args={
+            **{name: url.query.get(name, ours) for name, ours in GONE_AFTER.items()},
             "connect_timeout": CONNECT_TIMEOUT_S,
             "cursor_factory": BinaryCursor,
             "options": f"{given} -c timezone=UTC -c lock_timeout={BUSY_TIMEOUT_MS}".strip(),

@@ -13,9 +13,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import nats
+import pytest
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
@@ -39,11 +40,15 @@ class Slow:
     def __init__(self, seconds: float) -> None:
         self.attempts: list[int] = []
         self._seconds = seconds
-        self._never = threading.Event()
+        self._go_on = threading.Event()
+
+    def go_on(self) -> None:
+        """Lets it take no more time."""
+        self._go_on.set()
 
     def handle(self, messages: Sequence[Message], answer: Answer) -> None:
         self.attempts += [message.attempt for message in messages]
-        self._never.wait(self._seconds)
+        self._go_on.wait(self._seconds)
         for place, message in enumerate(messages):
             answer(place, Reply(resolved=message.data, message_id=message.data.decode()))
 
@@ -93,6 +98,39 @@ def test_a_batch_that_takes_longer_than_the_ack_wait_is_not_delivered_again(
 
     asyncio.run(asyncio.wait_for(test(), PATIENCE))
     assert handler.attempts == [1, 1, 1]
+
+
+def test_a_batch_that_never_ends_is_delivered_again_and_its_late_answers_do_no_harm(
+    nats_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("symbolicate_worker.consumer.ALIVE_SECONDS", 2 * ACK_WAIT)
+    hangs, works = Slow(PATIENCE), Slow(0.0)
+    attempts = [hangs.attempts, works.attempts]
+
+    async def test() -> None:
+        broker = await open_broker(nats_server, ack_wait=ACK_WAIT)
+        await broker.prepare()
+        await broker.publish(RAW, b'{"team_id":0}')
+        consumers = []
+        for handler in (hangs, works):
+            one = Consumer(broker, cast(Any, handler), batch=1, slots=1, ack_wait=ACK_WAIT)
+            consumers.append((one, asyncio.create_task(one.run())))
+            while not handler.attempts:
+                await asyncio.sleep(0.02)
+        streams = (client := await nats.connect(nats_server)).jetstream()
+        while (await streams.stream_info("exceptions-raw")).state.messages:
+            await asyncio.sleep(0.02)
+        hangs.go_on()
+        for one, working in consumers:
+            one.stop()
+            await working
+            one.close()
+        assert (await streams.stream_info("exceptions-resolved")).state.messages == 1
+        await client.close()
+        await broker.close()
+
+    asyncio.run(asyncio.wait_for(test(), PATIENCE))
+    assert attempts == [[1], [2]]
 
 
 def test_a_worker_that_hangs_in_its_database_ends_in_time_and_hands_back_what_it_holds(

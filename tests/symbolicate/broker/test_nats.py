@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
+import subprocess
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -35,6 +37,10 @@ async def answers(broker: NatsBroker) -> bool:
     except BrokerUnavailable:
         return False
     return True
+
+
+async def gone(broker: NatsBroker) -> bool:
+    return not broker._client.is_connected
 
 
 def test_the_streams_and_the_consumer_are_as_promised(nats_server: str) -> None:
@@ -156,6 +162,27 @@ def test_while_the_server_is_away_everything_says_so_and_goes_on_when_it_is_back
         "lost the connection to the broker; connecting again",
         "connected to the broker again",
     ]
+
+
+def test_a_server_that_hangs_is_given_up_and_found_again(
+    nats_process: tuple[str, subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, server = nats_process
+    monkeypatch.setattr("symbolicate.broker.nats.PING_SECONDS", 0.1)
+
+    async def test() -> None:
+        broker = await NatsBroker.connect(url)
+        await broker.prepare()
+        server.send_signal(signal.SIGSTOP)
+        try:
+            await until(lambda: gone(broker))
+        finally:
+            server.send_signal(signal.SIGCONT)
+        await until(lambda: answers(broker))
+        await broker.publish(RAW, b"after")
+        await broker.close()
+
+    run(test())
 
 
 def test_closing_is_in_order_while_the_server_is_away(

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,6 +23,8 @@ from symbolicate.database.teams import Team
 from symbolicate.errors import DatabaseUnavailable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+PROBES = ("idle", "interval", "count")
 
 BAD_URLS = {
     "another database": "mysql://bob:s3cret@host/db",
@@ -94,6 +97,21 @@ def test_postgresql_answers_in_utc_and_keeps_the_options_of_the_url(postgres_url
         ]
     opened.close()
     assert shown == ["UTC", "10s", "1234ms"]
+
+
+def test_a_postgresql_host_that_vanishes_is_found_out_in_seconds_unless_the_url_says_otherwise(
+    postgres_url: str,
+) -> None:
+    joined = "&" if "?" in postgres_url else "?"
+    opened = Database(f"{postgres_url}{joined}keepalives_count=7")
+    with opened.read() as connection:
+        driver: Any = connection.connection.driver_connection
+        given = driver.info.get_parameters()
+    opened.close()
+    expected = {**engine.GONE_AFTER, "keepalives_count": "7"}
+    assert {name: given[name] for name in expected} == expected
+    idle, interval, count = (int(engine.GONE_AFTER[f"keepalives_{n}"]) for n in PROBES)
+    assert 10 <= idle + interval * count <= 15
 
 
 def test_a_write_is_undone_by_an_exception(database: Database) -> None:
