@@ -199,7 +199,7 @@ def test_ci_installs_and_ends_as_the_readme_says() -> None:
     make, install, test = (part.strip() for part in TEST.split("&&"))
     assert any(make in line for line in steps)
     assert f"step {install}" in steps
-    assert steps[-1] == f"step {test}"
+    assert steps[-2:] == [f"step {test} -m slow", f"step {test}"]
     assert os.access(ROOT / ".ci/run", os.X_OK)
 
 

@@ -88,7 +88,6 @@ def listed(api: Api) -> list[dict[str, Any]]:
     return results
 
 
-@pytest.mark.slow
 def test_frames_whose_map_comes_late_are_repaired_in_the_store(any_api: Api) -> None:
     capture_all(any_api)
     uploaded = {one["chunk_id"] for one in EXPECTED["symbol_sets"] if one["uploaded"]}

@@ -328,7 +328,6 @@ def run(
     return promise
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_nothing_is_lost_doubled_or_wrong(
     run: Promise, scale: Scale, capsys: pytest.CaptureFixture[str]
