@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from symbolicate.prometheus import CONTENT_TYPE, PrometheusMetrics
 
+PATIENCE_SECONDS = 3.0
 IDLE_SECONDS = 10.0
 """How long a connection may say nothing before its thread is let go."""
 
@@ -17,17 +19,20 @@ IDLE_SECONDS = 10.0
 class Health:
     """Serves `/health/live`, `/health/ready` and `/metrics` from threads until it is closed.
 
-    `trouble` names the dependency that is out of reach, or gives None; it may block.
+    `trouble` names the dependency that is out of reach, or gives None; while it hangs, the answer
+    is that dependencies are.
     """
 
     def __init__(
         self, port: int, trouble: Callable[[], str | None], metrics: PrometheusMetrics
     ) -> None:
+        asking = _Asking(trouble)
+
         class Handler(BaseHTTPRequestHandler):
             timeout = IDLE_SECONDS
 
             def do_GET(self) -> None:
-                status, kind, body = _answer(self.path.partition("?")[0], trouble, metrics)
+                status, kind, body = _answer(self.path.partition("?")[0], asking.answer, metrics)
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
@@ -54,6 +59,34 @@ class Health:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _Asking:
+    """Asks one question at a time, and waits for its answer only so long."""
+
+    def __init__(self, question: Callable[[], str | None]) -> None:
+        self._question = question
+        self._lock = threading.Lock()
+        self._asked: Future[str | None] = Future()
+        self._asked.set_result(None)
+
+    def answer(self) -> str | None:
+        """Gives the answer of the question that is being asked, or says that there is none."""
+        with self._lock:
+            if self._asked.done():
+                self._asked = Future()
+                threading.Thread(target=self._ask, args=(self._asked,), daemon=True).start()
+            asked = self._asked
+        try:
+            return asked.result(PATIENCE_SECONDS)
+        except TimeoutError:
+            return "dependencies"
+
+    def _ask(self, asked: Future[str | None]) -> None:
+        try:
+            asked.set_result(self._question())
+        except Exception as error:
+            asked.set_exception(error)
 
 
 def _answer(

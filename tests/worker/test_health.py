@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -11,6 +13,8 @@ import pytest
 
 from symbolicate.prometheus import PrometheusMetrics
 from symbolicate_worker.health import Health
+
+PATIENCE = 20.0
 
 Get = Callable[[str], httpx.Response]
 
@@ -52,6 +56,29 @@ def test_without_a_dependency_it_is_live_and_not_ready(get: Get, trouble: list[s
     assert answer.json() == {"status": "unavailable", "out_of_reach": "object store"}
     trouble.clear()
     assert get("/health/ready").status_code == 200
+
+
+def test_while_a_dependency_hangs_it_says_so_soon_and_is_ready_again_afterwards(
+    metrics_page: PrometheusMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("symbolicate_worker.health.PATIENCE_SECONDS", 0.05)
+    asked, goes_on = [0], threading.Event()
+
+    def hangs() -> None:
+        asked[0] += 1
+        goes_on.wait(PATIENCE)
+
+    with closing(Health(0, hangs, metrics_page)) as health:
+        url = f"http://127.0.0.1:{health.port}/health/ready"
+        for _ in range(3):
+            answer = httpx.get(url, trust_env=False)
+            assert answer.status_code == 503
+            assert answer.json() == {"status": "unavailable", "out_of_reach": "dependencies"}
+        assert asked == [1]
+        goes_on.set()
+        give_up = time.monotonic() + PATIENCE
+        while httpx.get(url, trust_env=False).status_code != 200:
+            assert time.monotonic() < give_up
 
 
 def test_what_was_counted_is_on_the_metrics_page(get: Get, metrics_page: PrometheusMetrics) -> None:
