@@ -56,6 +56,14 @@ def encode(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
+def is_json(value: Any) -> bool:
+    """Tells whether a value is what JSON could have brought: its names are texts, for one."""
+    try:
+        return bool(json.loads(json.dumps(value, allow_nan=False)) == value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
 def _decode_slowly(data: bytes) -> Any:
     try:
         text = data.decode()

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import mkstemp
 
-_SUFFIX = ".kept"
+_KEPT, _SCRATCH = ".kept", ".scratch"
 ABANDONED_SECONDS = 3600.0
 
 
@@ -18,7 +18,8 @@ class DiskCache:
     """Keeps files by name; thread-safe, and safe beside other processes on the same directory.
 
     A name is `[0-9A-Za-z._-]+`. A file that was handed out stays readable to whoever opened it
-    when it is evicted. What cannot be kept (no room, no right) is simply not kept.
+    when it is evicted. What cannot be kept (no room, no right) is simply not kept. Files of
+    others in the directory are left alone.
     """
 
     def __init__(self, folder: Path, capacity_bytes: int) -> None:
@@ -44,7 +45,7 @@ class DiskCache:
 
     def scratch(self) -> Path:
         """Makes an empty file to write to, on the same file system as the kept ones."""
-        handle, name = mkstemp(prefix="new-", dir=self._folder)
+        handle, name = mkstemp(prefix="new-", suffix=_SCRATCH, dir=self._folder)
         os.close(handle)
         return Path(name)
 
@@ -67,7 +68,7 @@ class DiskCache:
         self._forget(name)
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{name}{_SUFFIX}"
+        return self._folder / f"{name}{_KEPT}"
 
     def _adopt(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -75,9 +76,9 @@ class DiskCache:
         for path in self._folder.iterdir():
             with suppress(OSError):
                 status = path.stat()
-                if path.suffix == _SUFFIX:
-                    found.append((status.st_mtime, path.name.removesuffix(_SUFFIX), status.st_size))
-                elif time.time() - status.st_mtime > ABANDONED_SECONDS:
+                if path.suffix == _KEPT:
+                    found.append((status.st_mtime, path.name.removesuffix(_KEPT), status.st_size))
+                elif path.suffix == _SCRATCH and _is_abandoned(status):
                     path.unlink()
         for _, name, size in sorted(found):
             self._note(name, size)
@@ -101,3 +102,7 @@ class DiskCache:
                 self.bytes -= size
             with suppress(OSError):
                 self._path(name).unlink()
+
+
+def _is_abandoned(status: os.stat_result) -> bool:
+    return time.time() - status.st_mtime > ABANDONED_SECONDS

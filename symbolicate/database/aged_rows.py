@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, delete, func, select, tuple_
 
 from symbolicate.database.tables import (
+    lease,
     processed_event,
     rate_bucket,
     spike_bucket,
@@ -21,6 +22,7 @@ _AGED: dict[str, Column[Any]] = {
     "rate_bucket": rate_bucket.c.ts,
     "spike_bucket": spike_bucket.c.start,
     "spike_snooze": spike_snooze.c.until,
+    "lease": lease.c.expires_at,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from symbolicate.database.dialect import insert_ignoring
 from symbolicate.database.tables import team
@@ -43,6 +43,11 @@ def next_id(connection: Connection) -> int:
 def add(connection: Connection, row: Team, now: datetime) -> None:
     """Adds a team; its id and token must be new."""
     connection.execute(insert(team).values(created_at=now, **_columns(row)))
+
+
+def rename(connection: Connection, team_id: int, name: str) -> None:
+    """Gives a team another name."""
+    connection.execute(update(team).where(team.c.id == team_id).values(name=name))
 
 
 def ensure(connection: Connection, row: Team, now: datetime) -> None:

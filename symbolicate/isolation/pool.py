@@ -24,6 +24,8 @@ from symbolicate.isolation.limits import ChildLimits
 
 TASKS_PER_CHILD = 200
 START_SECONDS = 30.0
+PAUSES = (0.0, 1.0, 0.0)
+"""Seconds after each death over one task: a machine may have been out of memory for a moment."""
 
 
 _REFUSALS: dict[str, type[FormatError]] = {
@@ -45,8 +47,8 @@ class ChildDied(FormatError):
 class CompilerPool:
     """Runs tasks in at most `size` children at once; thread-safe.
 
-    A child that passes its time, or dies twice over one task, costs that task alone: it raises a
-    `FormatError` with code `limit_exceeded`, and the next task gets a new child.
+    A child that passes its time, or dies three times over one task, costs that task alone: it
+    raises a `FormatError` with code `limit_exceeded`, and the next task gets a new child.
     """
 
     def __init__(self, size: int = 2, limits: ChildLimits | None = None) -> None:
@@ -62,11 +64,13 @@ class CompilerPool:
         Raises `FormatError` for a file that is refused or passes a limit, `ChildFailed` for a bug.
         """
         with self._slots:
-            try:
-                answer = self._ask(task, source, target)
-            except ChildDied:
-                answer = self._ask(task, source, target)
-        return _result(answer)
+            for pause in PAUSES:
+                try:
+                    return _result(self._ask(task, source, target))
+                except ChildDied as error:
+                    died = error
+                time.sleep(pause)
+            raise died
 
     def _ask(self, task: str, source: Path, target: Path) -> dict[str, Any]:
         child = self._take()
@@ -164,11 +168,10 @@ class _Child:
         return line
 
     def _died(self) -> ChildDied:
-        status = self._process.wait()
-        allowed = self._limits.memory_bytes
-        message = f"the compiler ended with status {status} before it was done"
-        died = ChildDied(message)
-        died.passed("compile_memory_bytes", allowed + 1, allowed)
+        seen = len(PAUSES)
+        sentence = limit_sentence("compiler_deaths", seen, seen - 1)
+        died = ChildDied(f"{sentence}: the last ended with status {self._process.wait()}")
+        died.passed("compiler_deaths", seen, seen - 1)
         return died
 
 

@@ -14,6 +14,7 @@ from symbolicate.database.processed_events import Verdict
 from symbolicate.errors import Refused, Unavailable
 from symbolicate.frame_store import StoredAnswer
 from symbolicate.images import read_debug_images
+from symbolicate.json_text import is_json
 from symbolicate.metrics import Metrics
 from symbolicate.outcome import Outcome
 from symbolicate.pipeline.accounts import Accounts
@@ -107,8 +108,7 @@ class Processor:
         try:
             return self._prepare(event)
         except Exception:
-            _log.exception("reading an event failed")
-            return _BUG
+            return _failed(event, "reading an event failed")
 
     def _prepare(self, event: Any) -> _Work | Outcome:
         normal = normalise(event)
@@ -135,9 +135,9 @@ class Processor:
             _log.warning("team %s refused: %s", team_id, error)
             return [_INVALID] * len(works)
         except Exception:
-            _log.exception("processing %d events failed", len(works))
             if len(works) == 1:
-                return [_BUG]
+                return [_failed(works[0].event.event, "processing an event failed")]
+            _log.exception("processing %d events failed; each by itself now", len(works))
             return [self._finished(team_id, [work], last)[0] for work in works]
         return [_RETRY] * len(works)
 
@@ -191,6 +191,17 @@ class Processor:
             return exception
         named = named_type(kind, stack, lambda item: self._answers.symbols(team_id, item))
         return {**exception, "type": named}
+
+
+def _failed(event: Any, what: str) -> Outcome:
+    """Judges, while its exception is handled, whose fault it is that an event cannot be done.
+
+    A program in Python may hand over what no JSON holds; anything else is a bug of ours.
+    """
+    if not is_json(event):
+        return _INVALID
+    _log.exception(what)
+    return _BUG
 
 
 def _judged(emitted: _Emitted, verdict: Verdict) -> Outcome:

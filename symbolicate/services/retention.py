@@ -29,6 +29,8 @@ from symbolicate.services.set_retention import MAX_SETS, SetRetention, Stop
 ABANDONED_AFTER = timedelta(hours=24)
 """How old an upload must be to be discarded, and an object to be swept."""
 EVENTS_KEPT = timedelta(days=7)
+LEASES_KEPT = timedelta(days=1)
+"""Much longer than who lost a lease may still hold its token for the present one."""
 SPIKE_BUCKETS_KEPT_SECONDS = 3600
 ROWS_AT_ONCE = 10_000
 FRAMES_AT_ONCE = 2000
@@ -172,6 +174,7 @@ class Retention:
             "rate_bucket": seconds - LIFETIME_SECONDS,
             "spike_bucket": seconds - SPIKE_BUCKETS_KEPT_SECONDS,
             "spike_snooze": now,
+            "lease": now - LEASES_KEPT,
         }
         if self._ages.days:
             aged["spike_event"] = now - timedelta(days=self._ages.days)

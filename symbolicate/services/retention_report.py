@@ -39,6 +39,7 @@ class RetentionReport:
     rate_buckets: int = 0
     spike_buckets: int = 0
     spike_snoozes: int = 0
+    leases: int = 0
     failed_symbol_sets: int = 0
     failed_objects: int = 0
     listed: tuple[ListedSet, ...] = ()

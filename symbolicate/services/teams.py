@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from threading import Lock
 
 from symbolicate.clock import Clock
@@ -27,9 +28,8 @@ class Teams:
 
     def ensure(self, team_id: int) -> None:
         """Makes the team if it is not there; costs nothing once it was seen by this process."""
-        if team_id in self._seen:
+        if _check(team_id) in self._seen:
             return
-        _check(team_id)
         with self._database.write() as connection:
             teams.ensure(connection, _new(team_id, None), self._clock())
         with self._lock:
@@ -38,7 +38,8 @@ class Teams:
     def create(self, team_id: int | None = None, name: str | None = None) -> Team:
         """Makes a team, or gives the one that has this id already.
 
-        Raises `Refused` if the existing team bears another name than the one asked for.
+        One that was made on first sight takes the name asked for; raises `Refused` if it bears
+        another of its own.
         """
         if name is not None and not storable(name):
             raise Refused("invalid_input", "NUL and lone surrogates are not allowed.", "name")
@@ -57,9 +58,11 @@ class Teams:
                 found = _new(chosen, name)
                 teams.add(connection, found, self._clock())
             elif name is not None and name != found.name:
-                raise Refused(
-                    "team_exists", f"Team {chosen} is named {found.name!r} already", "name"
-                )
+                if found.name != _default_name(chosen):
+                    detail = f"Team {chosen} is named {found.name!r} already"
+                    raise Refused("team_exists", detail, "name")
+                found = replace(found, name=name)
+                teams.rename(connection, chosen, name)
         return found
 
     def exists(self, team_id: int) -> bool:
@@ -86,10 +89,15 @@ class Teams:
 
 
 def _new(team_id: int, name: str | None) -> Team:
-    return Team(team_id, name or f"Team {team_id}", "phc_" + secrets.token_urlsafe(32))
+    return Team(team_id, name or _default_name(team_id), "phc_" + secrets.token_urlsafe(32))
+
+
+def _default_name(team_id: int) -> str:
+    return f"Team {team_id}"
 
 
 def _check(team_id: int) -> int:
-    if not 0 < team_id <= MAX_TEAM_ID:
-        raise Refused("invalid_input", f"A team id is 1 to {MAX_TEAM_ID}, got {team_id}", "team_id")
+    if type(team_id) is not int or not 0 < team_id <= MAX_TEAM_ID:
+        detail = f"A team id is 1 to {MAX_TEAM_ID}, got {team_id!r:.40}"
+        raise Refused("invalid_input", detail, "team_id")
     return team_id

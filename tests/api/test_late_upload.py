@@ -7,8 +7,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from symbolicate.formats.container import ContainerType, write_container
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from symbolicate.json_text import (
     decode,
     decode_events,
     encode,
+    is_json,
 )
 
 texts = st.text(st.characters(codec=None))  # lone surrogates included
@@ -55,6 +56,21 @@ def test_whatever_is_written_is_read_again(value: Any) -> None:
 def test_anything_else_is_one_kind_of_error(data: bytes) -> None:
     with pytest.raises(NotJson):
         decode(data)
+
+
+@given(values)
+def test_what_json_brought_is_json(value: Any) -> None:
+    assert is_json(json.loads(json.dumps(value)))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), {1: 2}, {None: 1}, [(1,)], {"a": {1}}, float("nan"), 10**5000, b"x"],
+    ids=["object", "number as a name", "no name", "tuple", "set", "NaN", "endless", "bytes"],
+)
+def test_what_only_python_has_is_none(value: Any) -> None:
+    assert not is_json(value)
+    assert not is_json({"a": [value]})
 
 
 def nested(levels: int, inner: bytes = b"") -> bytes:

@@ -77,6 +77,14 @@ def test_abandoned_scratch_files_are_swept_and_recent_ones_kept(tmp_path: Path) 
     assert files(tmp_path) == [recent.name]
 
 
+def test_what_somebody_else_put_there_stays_however_old_it_is(tmp_path: Path) -> None:
+    thesis = tmp_path / "thesis.txt"
+    thesis.write_text("my own words")
+    os.utime(thesis, (1, 1))
+    DiskCache(tmp_path, 5).discard("thesis")
+    assert files(tmp_path) == ["thesis.txt"]
+
+
 def test_a_file_removed_from_outside_is_a_miss_and_frees_its_budget(tmp_path: Path) -> None:
     cache = DiskCache(tmp_path, 100)
     path = put(cache, "a", b"1234")

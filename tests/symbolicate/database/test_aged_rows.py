@@ -33,11 +33,12 @@ def row(what: str, number: int, moment: Moment) -> dict[str, Any]:
         "rate_bucket": {"team_id": 1, "name": f"{number}", "ts": number, "pool": 1.0},
         "spike_bucket": {"team_id": 1, "start": number, "issue_id": ISSUE, "events": 1},
         "spike_snooze": {"team_id": number, "issue_id": ISSUE, "until": at},
+        "lease": {"team_id": 1, "name": f"compile:{number}", "token": 1, "expires_at": at},
     }
     return rows[what]
 
 
-TABLES = ["spike_event", "processed_event", "rate_bucket", "spike_bucket", "spike_snooze"]
+TABLES = ["spike_event", "processed_event", "rate_bucket", "spike_bucket", "spike_snooze", "lease"]
 
 
 @pytest.mark.parametrize("what", TABLES)

@@ -35,6 +35,14 @@ def hang(source, target, keep_going):
 def die(source, target, keep_going):
     os.kill(os.getpid(), 9)
 
+def recover(source, target, keep_going):
+    # Every death leaves a byte.
+    with target.open("ab") as deaths:
+        deaths.write(b"x")
+    if target.stat().st_size < 3:
+        die(source, target, keep_going)
+    return "recovered"
+
 def fail(source, target, keep_going):
     return {}["missing"]
 
@@ -54,7 +62,7 @@ def spare(source, target, keep_going):
 def secrets(source, target, keep_going):
     return sorted(name for name in os.environ if "SECRET" in name or "AWS" in name)
 
-for task in (copy, refuse, exceed, eat, hang, die, fail, chatter, fill, spare, secrets):
+for task in (copy, refuse, exceed, eat, hang, die, recover, fail, chatter, fill, spare, secrets):
     setattr(tasks, task.__name__, task)
 sys.modules[tasks.__name__] = tasks
 """

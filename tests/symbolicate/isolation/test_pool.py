@@ -73,6 +73,26 @@ def test_a_greedy_child_costs_its_own_task_and_no_other(
     assert pool.run(task("copy"), source, target)["bytes"] > 0
 
 
+def test_a_task_whose_children_are_killed_twice_is_done_by_the_third(
+    pool: CompilerPool, source: Path, target: Path
+) -> None:
+    assert pool.run(task("recover"), source, target) == "recovered"
+
+
+def test_a_third_death_says_how_many_there_were_and_how_the_last_came(
+    pool: CompilerPool, source: Path, target: Path
+) -> None:
+    with pytest.raises(FormatError, match=r"compiler_deaths of 3 .* status -9") as caught:
+        pool.run(task("die"), source, target)
+    error = caught.value
+    assert (error.code, error.limit, error.seen, error.allowed) == (
+        "limit_exceeded",
+        "compiler_deaths",
+        3,
+        2,
+    )
+
+
 def test_a_child_that_passes_its_time_is_ended_near_the_limit(
     pool: CompilerPool, source: Path, target: Path
 ) -> None:

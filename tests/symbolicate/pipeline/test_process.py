@@ -284,8 +284,28 @@ def test_a_team_is_made_on_first_sight_of_a_good_event(wired: Any, make: Any) ->
     assert wired.teams.exists(9)
 
 
-@pytest.mark.parametrize("team", [0, -1, 2**31])
-def test_a_team_that_cannot_be_makes_events_invalid(wired: Any, make: Any, team: int) -> None:
+@pytest.mark.parametrize(
+    "odd",
+    [
+        ["\ud800", object()],
+        ["\ud800", {None: 1}],
+        ["\ud800", 10**5000],
+        {"platform": "zzz", "extra": {1: 2}},
+    ],
+    ids=["object", "no name", "endless", "number as a name"],
+)
+def test_what_only_a_python_program_can_send_is_invalid_and_harms_no_neighbour(
+    wired: Any, make: Any, odd: Any
+) -> None:
+    events = make.event(PYTHON), make.event(odd), make.event(PYTHON, note=odd), make.event(PYTHON)
+    outcomes = wired.process(*events)
+    assert [outcomes[0].status, outcomes[3].status] == ["ok", "ok"]
+    assert {outcomes[1].status, outcomes[2].status} <= {"invalid", "ok"}
+    assert ("invalid", "invalid_properties") in statuses(outcomes)
+
+
+@pytest.mark.parametrize("team", [0, -1, 2**31, None, "1", [1]])
+def test_a_team_that_cannot_be_makes_events_invalid(wired: Any, make: Any, team: Any) -> None:
     outcomes = wired.process(make.event(PYTHON), {"event": "x"}, team=team)
     assert statuses(outcomes) == [
         ("invalid", "invalid_properties"),

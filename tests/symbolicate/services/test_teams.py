@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import func, select
@@ -77,6 +77,16 @@ def test_creating_a_team_that_is_there_gives_it_back(teams: Teams) -> None:
     assert teams.create(5, "shop") == made
 
 
+def test_a_team_that_was_made_on_first_sight_may_be_named_once(teams: Teams) -> None:
+    teams.ensure(5)
+    token = teams.create(5).project_token
+    named = teams.create(5, "shop")
+    assert (named.name, named.project_token) == ("shop", token)
+    assert teams.create(5) == named
+    with pytest.raises(Refused):
+        teams.create(5, "bank")
+
+
 def test_a_team_keeps_its_name(teams: Teams) -> None:
     teams.create(5, "shop")
     with pytest.raises(Refused, match="'shop' already") as refused:
@@ -84,8 +94,8 @@ def test_a_team_keeps_its_name(teams: Teams) -> None:
     assert (refused.value.code, refused.value.attr) == ("team_exists", "name")
 
 
-@pytest.mark.parametrize("team_id", [0, -1, MAX_TEAM_ID + 1])
-def test_an_id_that_no_database_holds_is_refused(teams: Teams, team_id: int) -> None:
+@pytest.mark.parametrize("team_id", [0, -1, MAX_TEAM_ID + 1, "1", 1.5, True, [1]])
+def test_an_id_that_no_database_holds_is_refused(teams: Teams, team_id: Any) -> None:
     for call in (teams.ensure, teams.create):
         with pytest.raises(Refused, match=str(MAX_TEAM_ID)) as refused:
             call(team_id)
