@@ -30,7 +30,7 @@ DOCS = ROOT / "docs"
 EXAMPLES = DOCS / "examples"
 TEAM = 1
 PATIENCE_SECONDS = 60
-CODE_LINES = 60
+CODE_LINES = 70
 LINE_TOTAL = ("lineTotal", "../src/math.ts", 17)
 """What a frame of the demo's bundle was, by the map that lies beside it."""
 
@@ -208,6 +208,11 @@ def test_an_asyncio_service_answers_many_callers_and_closes_cleanly(
         for ok, bad, same in (answer.json() for answer in answers):
             assert (place(ok), bad["status"], place(same)) == (LINE_TOTAL, "invalid", LINE_TOTAL)
         (frame,) = ok["event"]["properties"]["$exception_list"][0]["stacktrace"]["frames"]
+        for body in (b"5", b"{", b"{}", b"[NaN]", b"[" * 9000, b"\xff"):
+            assert client.post("/events", content=body).status_code == 400
+        odd = json.dumps([{**event("0"), "note": "\ud800"}]).encode()
+        (outcome,) = client.post("/events", content=odd).json()
+        assert place(outcome) == LINE_TOTAL
         shown = client.get("/frames", params={"id": frame["raw_id"]}).json()
         assert [item["source"] for item in shown] == ["../src/math.ts"]
     process.send_signal(signal.SIGTERM)
@@ -266,7 +271,7 @@ class Delivered:
         pytest.param(19, "retry", {"uuid": "u"}, [120], id="every two minutes"),
         pytest.param(20, "retry", {"uuid": "u"}, [("retry", "u"), "ack"], id="not for ever"),
         pytest.param(1, "dropped", {"uuid": "u"}, [("dropped", "u"), "ack"], id="published first"),
-        pytest.param(1, "invalid", None, [("invalid", "7"), "ack"], id="named by its place"),
+        pytest.param(1, "invalid", None, [("invalid", "no-7"), "ack"], id="named by its place"),
     ],
 )
 def test_a_nats_consumer_acknowledges_what_it_published(
@@ -307,12 +312,17 @@ def test_a_nats_consumer_answers_each_event_once_and_closes_cleanly(
     wait_for(process.stdout, "ready")
     raw = [(str(n), json.dumps(event(str(n))).encode()) for n in range(5)]
     again = [(f"again-{name}", data) for name, data in raw]
-    messages = [*raw, ("bytes", b"\xff no JSON"), *again]
-    shown = asyncio.run(published(nats_server, messages, expected=6))
+    large = {**event("large"), "note": "x" * 1_047_500}
+    odd = [("odd", json.dumps({"uuid": "\ud800"}).encode()), ("large", json.dumps(large).encode())]
+    messages = [*raw, ("bytes", b"\xff no JSON"), *odd, *again]
+    shown = asyncio.run(published(nats_server, messages, expected=8))
     statuses = sorted(outcome["status"] for outcome in shown)
-    assert statuses == ["invalid", *["ok"] * 5]
-    assert {place(outcome) for outcome in shown if outcome["status"] == "ok"} == {LINE_TOTAL}
-    assert len({outcome["event"]["uuid"] for outcome in shown if outcome["status"] == "ok"}) == 5
+    assert statuses == ["invalid", "invalid", *["ok"] * 6]
+    whole = [one for one in shown if one["status"] == "ok" and one["event"] is not None]
+    assert {place(outcome) for outcome in whole} == {LINE_TOTAL}
+    assert len({outcome["event"]["uuid"] for outcome in whole}) == 5
+    (cut,) = [one for one in shown if one.get("reason") == "outcome_too_large"]
+    assert (cut["status"], cut["uuid"]) == ("ok", large["uuid"])
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE_SECONDS) == 0
-    assert counted(data_dir) == 5
+    assert counted(data_dir) == 6

@@ -5,6 +5,7 @@ SYMBOLICATE_DATA_DIR=shop-data python asyncio_service.py PORT
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ from typing import TypedDict
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from symbolicate import AsyncSymbolicator, Symbolicator
@@ -34,12 +35,25 @@ async def lifespan(_app: Starlette) -> AsyncIterator[State]:
         yield {"symbolicator": symbolicator}
 
 
-async def take_events(request: Request) -> JSONResponse:
+async def take_events(request: Request) -> Response:
     """Answers 503 if some events are to be sent again; those that were done are recognised."""
     symbolicator: AsyncSymbolicator = request.state.symbolicator
-    outcomes = await symbolicator.process(TEAM_ID, await request.json())
+    try:
+        events = json.loads(await request.body(), parse_constant=refuse)
+    except (ValueError, RecursionError):
+        events = None
+    if not isinstance(events, list):
+        return JSONResponse({"error": "expected a JSON array of events"}, 400)
+    outcomes = await symbolicator.process(TEAM_ID, events)
     status = 503 if any(outcome.status == "retry" for outcome in outcomes) else 200
-    return JSONResponse([outcome.tagged() for outcome in outcomes], status)
+    # By json, which can write the lone surrogates that clients send.
+    body = json.dumps([outcome.tagged() for outcome in outcomes])
+    return Response(body, status, media_type="application/json")
+
+
+def refuse(constant: str) -> None:
+    """Refuses NaN and the infinities, which `json` would take."""
+    raise ValueError(constant)
 
 
 async def show_frames(request: Request) -> JSONResponse:

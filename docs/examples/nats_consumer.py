@@ -13,6 +13,7 @@ from typing import Any
 
 import nats
 from nats.aio.msg import Msg
+from nats.errors import MaxPayloadError
 from nats.errors import TimeoutError as NothingCame
 from nats.js import JetStreamContext
 
@@ -66,9 +67,15 @@ async def answer(streams: JetStreamContext, message: Msg, event: Any, outcome: O
     if outcome.status == "retry" and deliveries < DELIVERIES:
         await message.nak(delay=min(5 * 2 ** (deliveries - 1), 120))
         return
-    uuid = event.get("uuid") if isinstance(event, dict) else None
-    headers = {"Nats-Msg-Id": str(uuid or message.metadata.sequence.stream)}
-    await streams.publish(RESOLVED, json.dumps(outcome.tagged()).encode(), headers=headers)
+    uuid = str(event.get("uuid") or "") if isinstance(event, dict) else ""
+    plain = uuid.isascii() and uuid.isprintable() and len(uuid) <= 128
+    headers = {"Nats-Msg-Id": uuid if uuid and plain else f"no-{message.metadata.sequence.stream}"}
+    said = outcome.tagged()
+    try:
+        await streams.publish(RESOLVED, json.dumps(said).encode(), headers=headers)
+    except MaxPayloadError:  # frames grow as they are resolved
+        said |= {"event": None, "uuid": headers["Nats-Msg-Id"], "reason": "outcome_too_large"}
+        await streams.publish(RESOLVED, json.dumps(said).encode(), headers=headers)
     await message.ack()
 
 

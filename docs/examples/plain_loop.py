@@ -59,4 +59,6 @@ def settled(symbolicator: Symbolicator, team_id: int, events: list[Any]) -> list
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or not sys.argv[2].isdecimal():
+        sys.exit("usage: python plain_loop.py DATA_DIR TEAM_ID < events.jsonl")
     main(sys.argv[1], int(sys.argv[2]))
