@@ -22,6 +22,7 @@ from rich.console import Console
 from symbolicate.config import Settings
 from symbolicate.demo.report import picture
 from symbolicate.metrics import declarations
+from symbolicate.outcome import FAILURE_CODES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -30,6 +31,7 @@ DEMO = (
 )
 TEST = "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/pytest"
 INSTALLS = (DEMO, TEST)
+LIBRARY = ("symbolicate", "worker", "api")
 README_PORT = "8000"
 PATIENCE_S = 120
 BASELINE, LINE_HEIGHT, CELL_WIDTH = 20, 24.4, 12.2
@@ -130,7 +132,12 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/glossary.md", "docs/embedding.md", "docs/deploy.md", "CHANGELOG.md"]
+    "page",
+    [
+        "README.md",
+        "CHANGELOG.md",
+        *(f"docs/{name}.md" for name in ("glossary", "embedding", "deploy", "reasons")),
+    ],
 )
 def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
@@ -143,6 +150,19 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_a_generated_page_is_current(name: str) -> None:
     page = script("make_pages.py")["PAGES"][name]
     assert (ROOT / "docs" / name).read_text("utf-8") == page(), "run `make docs`"
+
+
+def test_every_reason_is_documented_and_no_other() -> None:
+    page = (ROOT / "docs/reasons.md").read_text("utf-8")
+    frames, events, letters = (part.split("\n## ")[0] for part in page.split("\n## ")[1:])
+    code = "\n".join(
+        path.read_text("utf-8") for top in LIBRARY for path in (ROOT / top).rglob("*.py")
+    )
+    assert set(re.findall(r"^\| `(\w+)` \|", frames, re.MULTILINE)) == FAILURE_CODES
+    made = re.findall(r'(?:Outcome|Verdict)\("(dropped|invalid|retry)", "(\w+)"', code)
+    assert set(re.findall(r"^\| `(\w+)` \| `(\w+)` \|", events, re.MULTILINE)) == set(made)
+    dead = re.findall(r'(?:Unusable\(|_dead\((?:task\.)?message, )"(\w+)"', code)
+    assert set(re.findall(r"^\| `(\w+)` \|", letters, re.MULTILINE)) == set(dead)
 
 
 def test_every_command_setting_and_metric_is_documented() -> None:

@@ -51,6 +51,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text=True,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    assert "would be ignored" not in done.stdout + done.stderr
     return out
 
 
@@ -71,6 +72,19 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ours = [path for path in sys.path if path.endswith("-packages")]
     (site / "borrowed.pth").write_text("\n".join(ours), "utf-8")
     return folder
+
+
+def test_the_source_distribution_holds_what_the_readme_shows_and_runs(built: Path) -> None:
+    (path,) = built.glob("*.tar.gz")
+    done = subprocess.run(["tar", "-tzf", path], capture_output=True, text=True, check=True)
+    held = {name.partition("/")[2] for name in done.stdout.splitlines()}
+    readme = (ROOT / "README.md").read_text("utf-8")
+    linked = set(re.findall(r"\]\(([^)#:]+)\)", readme))
+    shown = {target for target in linked if (ROOT / target).is_file()}
+    assert shown >= {"CHANGELOG.md", "docs/embedding.md", "docs/demo.svg"}
+    assert shown <= held
+    assert {"fixtures/demo/browser.js", "tests/conftest.py", ".ci/run", "Makefile"} <= held
+    assert not [name for name in held if "__pycache__" in name]
 
 
 def test_the_wheel_has_exactly_our_three_names(wheel: Path) -> None:

@@ -149,8 +149,13 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _postgresql(url: URL) -> Engine:
-    import psycopg
-    from psycopg.pq import Format
+    try:
+        import psycopg
+        from psycopg.pq import Format
+    except ImportError as error:
+        raise ImportError(
+            "postgresql:// needs psycopg, which is not installed: pip install 'symbolicate[server]'"
+        ) from error
 
     class BinaryCursor(psycopg.Cursor[Any]):
         def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sqlite3
+import sys
 import threading
 import uuid
 from collections.abc import Callable
@@ -112,6 +113,12 @@ def test_a_postgresql_host_that_vanishes_is_found_out_in_seconds_unless_the_url_
     assert {name: given[name] for name in expected} == expected
     idle, interval, count = (int(engine.GONE_AFTER[f"keepalives_{n}"]) for n in PROBES)
     assert 10 <= idle + interval * count <= 15
+
+
+def test_without_its_driver_postgresql_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ImportError, match=r"pip install 'symbolicate\[server\]'"):
+        Database("postgresql://u:p@127.0.0.1:9/x")
 
 
 def test_a_write_is_undone_by_an_exception(database: Database) -> None:
