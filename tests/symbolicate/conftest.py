@@ -1,4 +1,4 @@
-"""The floors below the services, wired over a database and stubs that a test can break."""
+"""The floors below the services, wired over stubs that a test can break, and the demo's report."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ from symbolicate.cache.disk import DiskCache
 from symbolicate.catalog import Catalog
 from symbolicate.compiled_sets import CompiledSets
 from symbolicate.database.engine import Database
+from symbolicate.demo.recording import read_recording
+from symbolicate.demo.replay import Report
 from symbolicate.errors import DatabaseUnavailable, ObjectStoreUnavailable
 from symbolicate.formats.container import ContainerType, write_container
+from symbolicate.frame import StoredFrame
 from symbolicate.frame_store import FrameStore
 from symbolicate.isolation.pool import CompilerPool
 from symbolicate.leases import Leases
@@ -37,6 +40,7 @@ from symbolicate.services.symbol_sets import SymbolSets
 from symbolicate.services.teams import Teams
 from symbolicate.services.uploads import Uploads
 from symbolicate.set_opener import SetOpener
+from symbolicate.symbolicator import Symbolicator
 
 Json = dict[str, Any]
 
@@ -314,3 +318,27 @@ def wired(wire: Callable[..., Wired], sqlite_url: str) -> Wired:
 def wired_on_each(wire: Callable[..., Wired], database_url: str) -> Wired:
     """Runs a test on SQLite and on PostgreSQL."""
     return wire(database_url)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Makes the demo's report by the library alone, without a server."""
+    recording = read_recording()
+    with Symbolicator.open(tmp_path_factory.mktemp("library")) as symbolicator:
+        release = symbolicator.create_release(1, project="shop", version="1.2.3")
+        for entry in recording.symbol_sets.values():
+            if entry.source is not None:
+                release_id = release.id if entry.release else None
+                symbolicator.add_symbol_set(
+                    1, entry.chunk_id, entry.container(), release_id=release_id
+                )
+        for request in recording.requests:
+            symbolicator.process(1, request["body"]["batch"])
+        stored = symbolicator.batch_get(1, recording.raw_ids())
+    return Report(recording, {frame.raw_id: item_of(frame) for frame in stored})
+
+
+def item_of(frame: StoredFrame) -> dict[str, Any]:
+    release = frame.release and frame.release.to_wire()
+    facts = {"raw_id": frame.raw_id, "contents": frame.contents, "context": frame.context}
+    return {**facts, "resolved": frame.resolved, "release": release}

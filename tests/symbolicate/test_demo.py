@@ -1,34 +1,23 @@
-"""The demo: a real server, recorded crashes, every answer checked, and nothing left behind."""
+"""`symbolicate demo` as people run it: a real server, recorded crashes, and nothing left behind."""
 
-import copy
-import io
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
 
 from symbolicate.demo import run as demo
 from symbolicate.demo import server as demo_server
-from symbolicate.demo.recording import RecordedFrame, raw_id_of, read_recording
+from symbolicate.demo.recording import raw_id_of, read_recording
 from symbolicate.demo.replay import Report
-from symbolicate.demo.report import Excerpt, picture
 from symbolicate.demo.server import DemoFailed, DemoServer
-from symbolicate.frame import StoredFrame
-from symbolicate.symbolicator import Symbolicator
 
 COMMAND = [sys.executable, "-P", "-m", "symbolicate", "demo"]
 LAST_LINE = "resolved 67 of 68 frames"
@@ -88,47 +77,6 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """Makes the demo's report by the library alone, without a server."""
-    recording = read_recording()
-    with Symbolicator.open(tmp_path_factory.mktemp("library")) as symbolicator:
-        release = symbolicator.create_release(1, project="shop", version="1.2.3")
-        for entry in recording.symbol_sets.values():
-            if entry.source is not None:
-                release_id = release.id if entry.release else None
-                symbolicator.add_symbol_set(
-                    1, entry.chunk_id, entry.container(), release_id=release_id
-                )
-        for request in recording.requests:
-            symbolicator.process(1, request["body"]["batch"])
-        stored = symbolicator.batch_get(1, recording.raw_ids())
-    return Report(recording, {frame.raw_id: item_of(frame) for frame in stored})
-
-
-def item_of(frame: StoredFrame) -> dict[str, Any]:
-    release = frame.release and frame.release.to_wire()
-    facts = {"raw_id": frame.raw_id, "contents": frame.contents, "context": frame.context}
-    return {**facts, "resolved": frame.resolved, "release": release}
-
-
-@pytest.fixture
-def report(made: Report) -> Report:
-    """Gives a report that a test may spoil."""
-    return replace(made, items=copy.deepcopy(made.items))
-
-
-def text_of(report: Report, width: int = 80) -> str:
-    console = Console(width=width, file=io.StringIO(), highlight=False)
-    console.print(picture(report))
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
-
-
-def with_truth(report: Report) -> RecordedFrame:
-    return next(frame for frame in report.recording.frames if frame.truth is not None)
 
 
 def test_the_last_line_counts_the_frames_resolved(
@@ -288,84 +236,3 @@ def test_a_missing_extra_is_wrong_usage_and_says_what_to_install(
     monkeypatch.setattr(demo, "find_spec", lambda _name: None)
     assert demo.run_demo() == 2
     assert "pip install 'symbolicate[server]'" in capsys.readouterr().err
-
-
-@contextmanager
-def no_server() -> Iterator[SimpleNamespace]:
-    yield SimpleNamespace(address="http://127.0.0.1:1", pid=1)
-
-
-@pytest.mark.parametrize(
-    ("spoiled", "code", "resolved"),
-    [({}, 0, 67), ({"line": 1}, 1, 66), ({"source": "x.ts"}, 1, 66), ({"column": 99}, 1, 66)],
-    ids=["right", "wrong line", "wrong source", "wrong column"],
-)
-def test_one_frame_that_differs_from_the_truth_fails_the_demo(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    report: Report,
-    spoiled: Mapping[str, Any],
-    code: int,
-    resolved: int,
-) -> None:
-    counted = [frame.raw_id for frame in report.recording.frames]
-    once = next(f for f in report.recording.frames if f.truth and counted.count(f.raw_id) == 1)
-    report.items[once.raw_id]["contents"].update(spoiled)
-    monkeypatch.setattr(demo, "demo_server", no_server)
-    monkeypatch.setattr(demo, "admit", lambda _server: None)
-    monkeypatch.setattr(demo, "replay", lambda *_given: report)
-    assert demo.run_demo() == code
-    shown = capsys.readouterr().out
-    assert shown.splitlines()[-1] == f"resolved {resolved} of 68 frames"
-    assert ("in truth src/" in shown) is bool(spoiled)
-
-
-def test_an_unresolved_frame_is_no_place(report: Report) -> None:
-    frame = with_truth(report)
-    report.items[frame.raw_id]["contents"]["resolved"] = False
-    assert report.place_of(frame) is None
-    assert frame in report.untrue()
-
-
-@pytest.mark.parametrize("width", [40, 80, 100, 112])
-def test_the_picture_fits_its_width(report: Report, width: int) -> None:
-    shown = text_of(report, width).splitlines()
-    assert max(map(cell_len, shown)) <= width
-    assert shown[-1] == LAST_LINE
-
-
-def test_the_picture_does_without_context(report: Report) -> None:
-    for item in report.items.values():
-        item["context"] = None
-    assert "lineTotal" in text_of(report)
-
-
-@pytest.mark.parametrize(
-    ("line", "column", "under"),
-    [
-        ("const a = b.c;", 13, "c"),
-        ("\tthrow e;", 2, "t"),
-        ("'🛒🎉' + x", 10, "x"),
-        ("'日本' + x", 8, "x"),
-        ("x" * 300 + "!" + "y" * 300, 301, "!"),
-        ("a", 1, "a"),
-        ("ab", 3, " "),
-    ],
-    ids=["plain", "tab", "astral", "wide", "cut on both sides", "first", "past the end"],
-)
-def test_the_mark_stands_under_its_column(line: str, column: int, under: str) -> None:
-    console = Console(width=60, file=io.StringIO(), highlight=False)
-    console.print(Excerpt(Text("    1 "), line, column, "red"))
-    assert isinstance(console.file, io.StringIO)
-    code, mark = console.file.getvalue().splitlines()
-    at = cell_len(mark.rstrip()) - 1
-    assert cell_len(code) <= 60
-    assert mark.strip() == "▲"
-    assert cell_at(code, at) == under
-
-
-def cell_at(text: str, at: int) -> str:
-    for end in range(len(text)):
-        if cell_len(text[:end]) == at:
-            return text[end]
-    return " "

@@ -1,12 +1,18 @@
-"""Events as messages, a `Symbolicator` that tests can break, and one whose answers they script."""
+"""Events as messages, symbolicators to break or to script, and what runs a consumer or a worker."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import subprocess
+import sys
 import threading
+import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,14 +24,20 @@ from symbolicate.clock import system_clock
 from symbolicate.config import from_env
 from symbolicate.errors import DatabaseUnavailable, ObjectStoreUnavailable
 from symbolicate.metrics import NullMetrics
-from symbolicate.services.brokers import Message
+from symbolicate.services.brokers import MemoryBroker, Message
 from symbolicate.symbolicator import Symbolicator
+from symbolicate_worker.consumer import Consumer
 from symbolicate_worker.handler import Handler, Reply
 
 Json = dict[str, Any]
+Run = Callable[..., None]
+Start = Callable[..., Any]
+Test = Callable[[MemoryBroker, Consumer], Awaitable[None]]
+Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 PYTHON = {"platform": "python", "filename": "a.py", "function": "f", "lineno": 3}
 TEAM = 1
+PATIENCE = 20.0
 
 
 class Counted(NullMetrics):
@@ -205,3 +217,114 @@ def real(tmp_path: Path) -> Iterator[Real]:
     ):
         yield Real(opened, patch, ahead)
         patch.undo()
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+class Worker:
+    """A running worker."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 3 * PATIENCE
+        while not condition():
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.02)
+
+    def end(self) -> float:
+        """Sends SIGTERM; gives how long the worker took to end in order."""
+        self.process.terminate()
+        began = time.monotonic()
+        assert self.process.wait(20) == 0, self.log
+        return time.monotonic() - began
+
+
+@pytest.fixture
+def start(nats_server: str, data_dir: Path, tmp_path: Path) -> Start:
+    """Gives a function that runs a worker for the length of a block, which finds it ready."""
+    log = tmp_path / "worker.log"
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("SYMBOLICATE_")}
+
+    @contextmanager
+    def running(
+        *options: str, command: Sequence[str] = ("symbolicate_worker",), **env: str
+    ) -> Iterator[Worker]:
+        where = ["--data-dir", str(data_dir), "--broker", nats_server, *options]
+        with log.open("a") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command, *where],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=clean | {"SYMBOLICATE_COMPILERS": "1"} | env,
+            )
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "ready\n", log.read_text()
+            yield Worker(process, log)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+    return running
+
+
+async def come_about(condition: Callable[[], bool]) -> None:
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, "it did not come about"
+        await asyncio.sleep(0.002)
+
+
+@pytest.fixture
+def until() -> Until:
+    """Gives a function that waits for a condition, though not for ever."""
+    return come_about
+
+
+def run_beside(
+    handler: Any,
+    test: Test,
+    *messages: bytes,
+    batch: int = 100,
+    slots: int = 1,
+    ack_wait: float = 30.0,
+    broker: type[MemoryBroker] = MemoryBroker,
+) -> None:
+    """Runs a test beside a consumer, which must have ended by itself some time after."""
+
+    async def both() -> None:
+        queue = broker()
+        for data in messages:
+            queue.put(Message(data))
+        consumer = Consumer(queue, handler, batch=batch, slots=slots, ack_wait=ack_wait)
+        working = asyncio.create_task(consumer.run())
+        try:
+            await test(queue, consumer)
+            consumer.stop()
+            await asyncio.wait_for(working, PATIENCE)
+        finally:
+            working.cancel()
+            consumer.close()
+
+    asyncio.run(both())
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Gives `run_beside`, whose consumer notices soon that it is stopped."""
+    monkeypatch.setattr("symbolicate_worker.consumer.PULL_SECONDS", 0.02)
+    monkeypatch.setattr("symbolicate_worker.consumer.AWAY_SECONDS", 0.02)
+    return run_beside

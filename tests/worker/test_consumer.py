@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from symbolicate.metrics import NullMetrics
-from symbolicate.services.brokers import DEAD, RAW, RESOLVED, MemoryBroker, Message
+from symbolicate.services.brokers import DEAD, RESOLVED, MemoryBroker, Message
 from symbolicate_worker.consumer import Consumer
-from symbolicate_worker.handler import Answer, Handler, Reply
+from symbolicate_worker.handler import Answer, Reply
 
 if TYPE_CHECKING:
-    from tests.worker.conftest import Made, Real, Scripted
+    from tests.worker.conftest import Run, Until
 
 PATIENCE = 20.0
 
 Handle = Callable[[Sequence[Message], Answer], None]
-Test = Callable[[MemoryBroker, Consumer], Awaitable[None]]
-
-
-@pytest.fixture(autouse=True)
-def short_pulls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets a consumer notice soon that it is stopped."""
-    monkeypatch.setattr("symbolicate_worker.consumer.PULL_SECONDS", 0.02)
-    monkeypatch.setattr("symbolicate_worker.consumer.AWAY_SECONDS", 0.02)
 
 
 class Watched(MemoryBroker):
@@ -61,41 +51,6 @@ def published(messages: Sequence[Message], answer: Answer) -> None:
         answer(place, Reply(resolved=message.data, message_id=message.data.decode()))
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = asyncio.get_running_loop().time() + PATIENCE
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, "it did not come about"
-        await asyncio.sleep(0.002)
-
-
-def run(
-    handler: Any,
-    test: Test,
-    *messages: bytes,
-    batch: int = 100,
-    slots: int = 1,
-    ack_wait: float = 30.0,
-    broker: type[MemoryBroker] = MemoryBroker,
-) -> None:
-    """Runs a test beside a consumer, which must have ended by itself some time after."""
-
-    async def both() -> None:
-        queue = broker()
-        for data in messages:
-            queue.put(Message(data))
-        consumer = Consumer(queue, handler, batch=batch, slots=slots, ack_wait=ack_wait)
-        working = asyncio.create_task(consumer.run())
-        try:
-            await test(queue, consumer)
-            consumer.stop()
-            await asyncio.wait_for(working, PATIENCE)
-        finally:
-            working.cancel()
-            consumer.close()
-
-    asyncio.run(both())
-
-
 @contextmanager
 def released_in_the_end(gate: threading.Event) -> Iterator[None]:
     """Lets threads go on that wait for a gate, whatever became of the test."""
@@ -105,7 +60,7 @@ def released_in_the_end(gate: threading.Event) -> Iterator[None]:
         gate.set()
 
 
-def test_what_a_reply_says_is_done() -> None:
+def test_what_a_reply_says_is_done(run: Run, until: Until) -> None:
     def handle(messages: Sequence[Message], answer: Answer) -> None:
         assert [message.data for message in messages] == [b"1", b"2", b"3"]
         answer(2, Reply(again_after=7.0))
@@ -119,7 +74,7 @@ def test_what_a_reply_says_is_done() -> None:
     run(Handles(handle), test, b"1", b"2", b"3")
 
 
-def test_no_more_than_a_batch_is_in_hand_in_each_slot() -> None:
+def test_no_more_than_a_batch_is_in_hand_in_each_slot(run: Run, until: Until) -> None:
     gate, ready = threading.Event(), threading.Barrier(3)
     sizes: list[int] = []
 
@@ -141,7 +96,9 @@ def test_no_more_than_a_batch_is_in_hand_in_each_slot() -> None:
         run(Handles(handle), test, *[b"%d" % n for n in range(9)], batch=2, slots=2)
 
 
-def test_a_message_is_taken_off_only_after_what_it_caused_is_published() -> None:
+def test_a_message_is_taken_off_only_after_what_it_caused_is_published(
+    run: Run, until: Until
+) -> None:
     class Slow(MemoryBroker):
         def __init__(self) -> None:
             super().__init__()
@@ -168,7 +125,7 @@ def test_a_message_is_taken_off_only_after_what_it_caused_is_published() -> None
     run(Handles(handle), test, b"1", b"2", b"3", broker=Slow)
 
 
-def test_an_answer_does_not_wait_for_the_rest_of_its_batch() -> None:
+def test_an_answer_does_not_wait_for_the_rest_of_its_batch(run: Run, until: Until) -> None:
     gate = threading.Event()
 
     def handle(messages: Sequence[Message], answer: Answer) -> None:
@@ -188,7 +145,7 @@ def test_an_answer_does_not_wait_for_the_rest_of_its_batch() -> None:
 
 @pytest.mark.parametrize("subject", [RESOLVED, DEAD])
 def test_a_message_whose_answer_was_not_taken_comes_again(
-    subject: str, caplog: pytest.LogCaptureFixture
+    subject: str, caplog: pytest.LogCaptureFixture, run: Run, until: Until
 ) -> None:
     def handle(messages: Sequence[Message], answer: Answer) -> None:
         for place, message in enumerate(messages):
@@ -211,7 +168,9 @@ def test_a_message_whose_answer_was_not_taken_comes_again(
     ]
 
 
-def test_the_broker_hears_of_every_message_in_hand_that_it_is_alive_and_of_no_other() -> None:
+def test_the_broker_hears_of_every_message_in_hand_that_it_is_alive_and_of_no_other(
+    run: Run, until: Until
+) -> None:
     gate = threading.Event()
 
     def handle(messages: Sequence[Message], answer: Answer) -> None:
@@ -233,7 +192,7 @@ def test_the_broker_hears_of_every_message_in_hand_that_it_is_alive_and_of_no_ot
         run(Handles(handle), test, b"1", b"2", b"3", ack_wait=0.03, broker=Watched)
 
 
-def test_a_batch_that_is_done_leaves_nothing_running() -> None:
+def test_a_batch_that_is_done_leaves_nothing_running(run: Run, until: Until) -> None:
     async def test(broker: MemoryBroker, _consumer: Consumer) -> None:
         for n in range(20):
             broker.put(Message(b"%d" % n))
@@ -245,7 +204,7 @@ def test_a_batch_that_is_done_leaves_nothing_running() -> None:
 
 
 def test_an_outage_of_the_broker_is_told_once_and_outlived(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, run: Run, until: Until
 ) -> None:
     async def test(broker: MemoryBroker, _consumer: Consumer) -> None:
         assert isinstance(broker, Watched)
@@ -264,7 +223,7 @@ def test_an_outage_of_the_broker_is_told_once_and_outlived(
 
 
 def test_an_outage_while_a_batch_is_in_hand_leaves_the_batch_to_another_delivery(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, run: Run, until: Until
 ) -> None:
     gate, begun = threading.Event(), threading.Event()
 
@@ -289,7 +248,7 @@ def test_an_outage_while_a_batch_is_in_hand_leaves_the_batch_to_another_delivery
 
 
 def test_a_bug_of_the_handler_leaves_its_batch_and_the_next_one_is_worked_on(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, run: Run, until: Until
 ) -> None:
     def handle(messages: Sequence[Message], answer: Answer) -> None:
         if messages[0].data == b"1":
@@ -307,7 +266,9 @@ def test_a_bug_of_the_handler_leaves_its_batch_and_the_next_one_is_worked_on(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_once_stopped_nothing_is_pulled_and_what_is_in_hand_is_finished() -> None:
+def test_once_stopped_nothing_is_pulled_and_what_is_in_hand_is_finished(
+    run: Run, until: Until
+) -> None:
     gate, begun = threading.Event(), threading.Event()
 
     def handle(messages: Sequence[Message], answer: Answer) -> None:
@@ -328,7 +289,7 @@ def test_once_stopped_nothing_is_pulled_and_what_is_in_hand_is_finished() -> Non
         run(Handles(handle), test, b"1", b"2", batch=1)
 
 
-def test_what_cannot_be_finished_is_handed_back_at_once() -> None:
+def test_what_cannot_be_finished_is_handed_back_at_once(run: Run, until: Until) -> None:
     gate, begun = threading.Event(), threading.Event()
 
     def handle(messages: Sequence[Message], answer: Answer) -> None:
@@ -347,66 +308,3 @@ def test_what_cannot_be_finished_is_handed_back_at_once() -> None:
 
     with released_in_the_end(gate):
         run(Handles(handle), test, b"1", b"2", b"3")
-
-
-def test_one_malformed_message_and_one_poison_amid_98_good_ones(
-    real: Real, make: type[Made]
-) -> None:
-    real.poison()
-    poison = make.event("poison")
-    poison["properties"]["poison"] = 1
-    bodies = [json.dumps(make.event(str(n))).encode() for n in range(98)]
-    bodies[20:20], bodies[60:60] = [b"{"], [json.dumps(poison).encode()]
-    handler = Handler(real.symbolicator, NullMetrics(), max_payload=1_048_576)
-
-    async def test(broker: MemoryBroker, _consumer: Consumer) -> None:
-        await until(lambda: sum(map(len, broker.published.values())) == 100)
-        outs = [json.loads(data) for data in broker.published[RESOLVED]]
-        assert {out["uuid"] for out in outs} == {make.uuid(str(n)) for n in range(98)}
-        assert {out["status"] for out in outs} == {"ok"}
-        letters = [json.loads(data) for data in broker.published[DEAD]]
-        assert sorted(letter["reason"] for letter in letters) == ["internal", "not_json"]
-        await until(lambda: not broker.in_hand)
-
-    run(handler, test, *bodies)
-
-
-def test_an_event_that_was_processed_and_not_published_goes_out_once_and_counts_once(
-    real: Real, make: type[Made]
-) -> None:
-    handler = Handler(real.symbolicator, NullMetrics(), max_payload=1_048_576)
-    body = json.dumps(make.event("a")).encode()
-
-    async def test(broker: MemoryBroker, _consumer: Consumer) -> None:
-        broker.refused.add(RESOLVED)
-        await until(lambda: bool(broker.handed_back))
-        assert real.rows("SELECT sum(events) FROM issue_day") == [(1,)]
-        broker.refused.clear()
-        for attempt in (2, 3):
-            broker.put(Message(body, attempt))
-        await until(lambda: len(broker.published[RESOLVED]) == 1)
-        await until(lambda: not broker.in_hand)
-        assert real.rows("SELECT sum(events) FROM issue_day") == [(1,)]
-
-    run(handler, test, body)
-
-
-def test_events_of_several_slots_are_all_answered(make: type[Made], scripted: Scripted) -> None:
-    lock = threading.Lock()
-
-    class Locked:
-        def process(self, *given: Any, **named: Any) -> Any:
-            with lock:
-                return scripted.process(*given, **named)
-
-    handler = Handler(Locked(), NullMetrics(), max_payload=1_048_576)
-    bodies = [json.dumps(make.scripted(str(n))).encode() for n in range(500)]
-
-    async def test(broker: MemoryBroker, _consumer: Consumer) -> None:
-        await until(lambda: len(broker.published[RESOLVED]) == 500 and not broker.in_hand)
-        assert {json.loads(data)["uuid"] for data in broker.published[RESOLVED]} == {
-            str(n) for n in range(500)
-        }
-        assert broker.published[RAW] == []
-
-    run(handler, test, *bodies, batch=7, slots=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,15 +13,20 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import insert, select, update
 
 from symbolicate.config import from_env
-from symbolicate.database import pending_uploads
+from symbolicate.database import frame_listing, pending_uploads, tables
 from symbolicate.database.engine import Database
 from symbolicate.database.pending_uploads import UploadRow
 from symbolicate.formats.container import ContainerType, write_container
 from symbolicate.frame import StoredFrame
+from symbolicate.metrics import NullMetrics
 from symbolicate.objects.signing import UPLOADS_PATH
 from symbolicate.objects.store import ObjectStore
+from symbolicate.services.recommendations import Recommendation
+from symbolicate.services.reconcile import Reconciler
+from symbolicate.services.retention import Ages, Retention
 from symbolicate.services.uploads import StartedUpload
 from symbolicate.symbolicator import Symbolicator
 
@@ -31,6 +37,8 @@ STORES = {
     "sqlite+s3": ("sqlite_url", "s3_url"),
     "postgresql+directory": ("postgres_url", "directory"),
 }
+AGES = Ages(days=30, delete_unused=True, frame_days=0)
+SOON = 10.0
 URLS = {"directory": "", "memory": "memory://"}
 
 
@@ -148,6 +156,80 @@ class Bench:
         keys = (found.key for found in self.objects.list(prefix))
         return sorted(key for key in keys if "/compiled/" not in key)
 
+    def refs(self) -> list[str]:
+        """Gives the refs of every team's sets."""
+        with self.database.read() as connection:
+            return sorted(connection.execute(select(tables.symbol_set.c.ref)).scalars())
+
+    def stored(self, team: int = 1) -> dict[str, tuple[Any, Any]]:
+        """Gives (failure or original file, time) of each stored frame as is, repairing nothing."""
+        with self.database.read() as connection:
+            rows = frame_listing.newest(connection, team, limit=1000)
+        return {
+            f"{row.raw_id.hex()}/{row.part}": (
+                row.failure_code or str(json.loads(row.contents)["source"]),
+                row.created_at,
+            )
+            for row in rows
+        }
+
+    def age(self, ref: str, used: float | None, made: float = 45, team: int = 1) -> None:
+        """Puts a set that many days into the past: when it was used, and made and uploaded."""
+
+        def ago(days: float | None) -> Any:
+            return None if days is None else self.clock.now - timedelta(days=days)
+
+        times = {"last_used": ago(used), "created_at": ago(made), "finished_at": ago(made)}
+        with self.database.write() as connection:
+            connection.execute(
+                update(tables.symbol_set)
+                .where(tables.symbol_set.c.team_id == team, tables.symbol_set.c.ref == ref)
+                .values(**times)
+            )
+
+    def upload_old(self, *names: str, team: int = 1) -> None:
+        """Uploads sets that were last used 31 days ago."""
+        for name in names:
+            self.upload(name, name, team)
+            self.age(name, used=31, team=team)
+
+    def add_ancient(self) -> None:
+        """Stores a spike and an event that no run of the retention keeps."""
+        then = self.clock.now - timedelta(days=31)
+        spike = {"computed_baseline": 1.0, "current_bucket_value": 1, "detected_at": then}
+        event = {"event_id": bytes(32), "verdict": "ok", "finished_at": then}
+        common = {"team_id": 1, "issue_id": uuid.UUID(int=1)}
+        with self.database.write() as connection:
+            made = {"id": uuid.uuid4(), **common, **spike}
+            connection.execute(insert(tables.spike_event).values(**made))
+            connection.execute(insert(tables.processed_event).values(**common, **event))
+
+    def retention(self, ages: Ages = AGES, metrics: NullMetrics | None = None) -> Retention:
+        """Makes a retention of other ages or metrics than the `Symbolicator` has."""
+        frames = self.symbolicator.stored_frames
+        return Retention(
+            self.database,
+            self.objects,
+            frames._catalog,
+            frames._store,
+            ages,
+            clock=self.clock,
+            metrics=metrics or NullMetrics(),
+            pause=lambda _seconds: None,
+        )
+
+    def recommended(self, team: int = 1, *, poll: bool = False) -> dict[str, Recommendation]:
+        """Lists, waits until nothing is computed, and gives what a poll shows then."""
+        service = self.symbolicator.recommendations
+        service.page(team, poll=poll, limit=100, offset=0)
+        service.join(SOON)
+        return self.recommendations(team)
+
+    def recommendations(self, team: int = 1) -> dict[str, Recommendation]:
+        """Gives by type what a poll shows now."""
+        found = self.symbolicator.recommendations.page(team, poll=True, limit=100, offset=0)[1]
+        return {one.row.type: one for one in found}
+
 
 def open_bench(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     database, objects = STORES.get(name) or (name, "memory")
@@ -179,6 +261,11 @@ def any_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]
 def light_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     """Gives a `Symbolicator` over each database, its objects in memory."""
     yield from open_bench(request.param, request, tmp_path)
+
+
+@pytest.fixture
+def reconciler(bench: Bench) -> Reconciler:
+    return bench.symbolicator.reconciler
 
 
 @pytest.fixture

@@ -1,19 +1,15 @@
-"""The reconciler: late and replaced symbol sets repair the frames that were stored before."""
+"""The reconciler's passes: every set is worked through, whatever fails or stops meanwhile."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import update
 
 from symbolicate.answers import Answers
 from symbolicate.catalog import Catalog
-from symbolicate.database import frame_listing, symbol_sets
-from symbolicate.database.frames import FrameRow
-from symbolicate.database.tables import stack_frame
+from symbolicate.database import symbol_sets
 from symbolicate.errors import ObjectStoreUnavailable
 from symbolicate.languages.registry import RESOLVER_VERSION
 from symbolicate.leases import LEASE_SECONDS
@@ -32,77 +28,9 @@ def bench(light_bench: Bench) -> Bench:
     return light_bench
 
 
-@pytest.fixture
-def reconciler(bench: Bench) -> Reconciler:
-    return bench.symbolicator.reconciler
-
-
-def stored(bench: Bench, team: int = 1) -> dict[str, tuple[Any, Any]]:
-    """Gives (failure or original file, time) of each stored frame as it is, repairing nothing."""
-    with bench.database.read() as connection:
-        rows = frame_listing.newest(connection, team, limit=1000)
-    return {
-        f"{row.raw_id.hex()}/{row.part}": (row.failure_code or source_of(row), row.created_at)
-        for row in rows
-    }
-
-
-def source_of(row: FrameRow) -> str:
-    return str(json.loads(row.contents)["source"])
-
-
 def due(bench: Bench) -> list[str]:
     with bench.database.read() as connection:
         return [one.ref for one in symbol_sets.due(connection, 1000)]
-
-
-def test_a_late_upload_repairs_web_and_node_frames(
-    bench: Bench, reconciler: Reconciler, make_web: Maker, make_node: Maker
-) -> None:
-    raw_ids = bench.store([make_web("chunk"), make_node("chunk")])
-    assert [stored(bench)[raw_id][0] for raw_id in raw_ids] == ["no_symbol_set"] * 2
-    bench.upload("chunk", "cart")
-    assert reconciler.run() == Progress(0, 2)
-    assert [stored(bench)[raw_id][0] for raw_id in raw_ids] == ["src/cart.ts"] * 2
-
-
-def test_an_upload_under_a_url_repairs_frames_without_a_chunk_id(
-    bench: Bench, reconciler: Reconciler, make_web: Maker
-) -> None:
-    (raw_id,) = bench.store([make_web(None)])
-    bench.upload("https://x.test/main.js", "cart")
-    assert reconciler.run().frames == 1
-    assert stored(bench)[raw_id][0] == "src/cart.ts"
-
-
-def test_a_replacement_answers_resolved_frames_again(
-    bench: Bench, reconciler: Reconciler, make_web: Maker
-) -> None:
-    bench.upload("chunk", "old")
-    mapped, unmapped = bench.store([make_web("chunk"), make_web("chunk", lineno=2)])
-    bench.clock.forward(5)
-    assert reconciler.run() == Progress(1, 0)
-    bench.upload("chunk", "new")
-    assert reconciler.run() == Progress(0, 2)
-    assert stored(bench)[mapped] == ("src/new.ts", bench.clock())
-    assert stored(bench)[unmapped] == ("symbol_not_found", bench.clock())
-
-
-def test_only_rows_of_the_ref_and_team_are_written(
-    bench: Bench, reconciler: Reconciler, make_web: Maker
-) -> None:
-    bench.upload("resolved", "resolved")
-    bench.store([make_web("other"), make_web("resolved"), make_web(None, 500)])
-    bench.store([make_web("chunk")], team=2)
-    before = stored(bench), stored(bench, 2)
-    bench.clock.forward(5)
-    (raw_id,) = bench.store([make_web("chunk")])
-    bench.upload("chunk", "cart")
-    bench.clock.forward(1)
-    reconciler.run()
-    after = stored(bench)
-    assert after.pop(raw_id) == ("src/cart.ts", bench.clock())
-    assert (after, stored(bench, 2)) == before
 
 
 def test_a_set_is_done_by_a_pass_that_began_five_seconds_after_its_finish_and_found_nothing(
@@ -152,7 +80,7 @@ def test_pages_are_worked_through_to_the_end(
     bench.store([make_web("chunk", column) for column in range(1, 6)])
     bench.upload("chunk", "cart")
     assert reconciler.run() == Progress(0, 5)
-    assert {what for what, _ in stored(bench).values()} == {"src/cart.ts"}
+    assert {what for what, _ in bench.stored().values()} == {"src/cart.ts"}
 
 
 def test_frames_that_waited_longest_are_repaired_first(
@@ -211,8 +139,8 @@ def test_a_set_that_cannot_be_read_is_left_alone_for_a_while_and_delays_no_other
 
     monkeypatch.setattr(bench.objects, "get", watch)
     own.run()
-    assert stored(bench)[good][0] == "src/good.ts"
-    assert stored(bench)[bad][0] == "blob_missing"
+    assert bench.stored()[good][0] == "src/good.ts"
+    assert bench.stored()[bad][0] == "blob_missing"
     asked = len(gets)
     bench.clock.forward(10)
     own.run()
@@ -230,7 +158,7 @@ def test_a_store_that_is_away_changes_no_frame_and_the_work_is_done_when_it_is_b
     monkeypatch.setattr(own, "_monotonic", lambda: now[0])
     (raw_id,) = bench.store([make_web("chunk")])
     bench.upload("chunk", "cart")
-    before = stored(bench)
+    before = bench.stored()
 
     def away(key: str, *, limit: int) -> bytes:
         raise ObjectStoreUnavailable("away")
@@ -239,11 +167,11 @@ def test_a_store_that_is_away_changes_no_frame_and_the_work_is_done_when_it_is_b
     with monkeypatch.context() as patch:
         patch.setattr(bench.objects, "get", away)
         assert own.run() == NOTHING
-    assert stored(bench) == before
+    assert bench.stored() == before
     assert due(bench) == ["chunk"]
     now[0] += reconcile.STUCK_SECONDS
     assert own.run() == Progress(0, 1)
-    assert stored(bench)[raw_id][0] == "src/cart.ts"
+    assert bench.stored()[raw_id][0] == "src/cart.ts"
 
 
 def test_a_pass_that_died_midway_is_taken_up_by_the_next(
@@ -267,7 +195,7 @@ def test_a_pass_that_died_midway_is_taken_up_by_the_next(
             reconciler.run()
     bench.clock.forward(10)
     assert reconciler.run() == Progress(0, 3)
-    assert {what for what, _ in stored(bench).values()} == {"src/cart.ts"}
+    assert {what for what, _ in bench.stored().values()} == {"src/cart.ts"}
 
 
 def test_a_pass_that_is_told_to_stop_ends_after_the_page_in_hand_and_marks_nothing(
@@ -281,19 +209,6 @@ def test_a_pass_that_is_told_to_stop_ends_after_the_page_in_hand_and_marks_nothi
     assert reconciler.run(lambda: next(asked, True)) == Progress(0, 2)
     assert due(bench) == ["chunk"]
     assert reconciler.run() == Progress(0, 3)
-
-
-def test_doing_it_twice_changes_nothing(
-    bench: Bench, reconciler: Reconciler, make_web: Maker
-) -> None:
-    bench.store([make_web("chunk"), make_web("other")])
-    bench.upload("chunk", "cart")
-    reconciler.run()
-    before = stored(bench)
-    bench.clock.forward(100)
-    for _ in range(3):
-        reconciler.run()
-    assert stored(bench) == before
 
 
 def test_sets_that_an_older_resolver_reconciled_are_taken_up_again(
@@ -312,52 +227,6 @@ def test_sets_that_an_older_resolver_reconciled_are_taken_up_again(
     assert reconciler.run() == Progress(0, 1)
     assert due(bench) == ["chunk"]
     assert reconciler.run() == Progress(1, 0)
-
-
-def test_frames_are_tried_again_once_their_time_has_come(
-    bench: Bench, reconciler: Reconciler, make_web: Maker
-) -> None:
-    own, foreign = bench.store([make_web("chunk")]) + bench.store([make_web("chunk")], team=2)
-    with bench.database.write() as connection:
-        retry_at = bench.clock.now.replace(second=10)
-        connection.execute(update(stack_frame).values(retry_at=retry_at))
-    bench.clock.forward(9)
-    assert reconciler.run() == NOTHING
-    bench.clock.forward(1)
-    assert reconciler.run() == Progress(0, 2)
-    for team, raw_id in ((1, own), (2, foreign)):
-        assert stored(bench, team)[raw_id] == ("no_symbol_set", bench.clock())
-    assert reconciler.run() == NOTHING
-
-
-def test_a_frame_that_fails_again_makes_room_for_others_that_are_due(
-    bench: Bench, reconciler: Reconciler, make_web: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stuck, other = bench.store([make_web("chunk"), make_web("chunk", 2)])
-    with bench.database.write() as connection:
-        for raw_id, seconds in ((stuck, 1), (other, 2)):
-            statement = update(stack_frame).where(
-                stack_frame.c.raw_id == bytes.fromhex(raw_id.removesuffix("/0"))
-            )
-            due_at = bench.clock.now.replace(second=seconds)
-            connection.execute(statement.values(retry_at=due_at))
-    bench.clock.forward(10)
-    refreshed, asked = reconciler._answers.refreshed, []
-
-    def failing(team_id: int, raw_ids: list[bytes]) -> Any:
-        asked.extend(raw_ids)
-        hopeless = bytes.fromhex(stuck.removesuffix("/0"))
-        return refreshed(team_id, [one for one in raw_ids if one != hopeless])
-
-    monkeypatch.setattr(reconciler._answers, "refreshed", failing)
-    monkeypatch.setattr("symbolicate.services.reconcile.PAGE", 1)
-    for _ in range(3):
-        reconciler.run()
-    assert [one.hex() for one in asked] == [stuck.removesuffix("/0"), other.removesuffix("/0")]
-    assert stored(bench)[other] == ("no_symbol_set", bench.clock())
-    bench.clock.forward(60)
-    reconciler.run()
-    assert len(asked) == 3
 
 
 def test_one_process_at_a_time_reconciles(
