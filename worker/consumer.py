@@ -132,7 +132,7 @@ class Consumer:
                     RESOLVED, reply.resolved, reply.message_id, reply.team_id
                 )
             if reply.dead is not None:
-                await self._broker.publish(DEAD, reply.dead)
+                await self._broker.publish(DEAD, reply.dead, reply.message_id)
             if reply.again_after is None:
                 await delivery.done()
             else:

@@ -33,11 +33,14 @@ _log = logging.getLogger("symbolicate.worker")
 
 
 class Reply(NamedTuple):
-    """What becomes of a message: published and done, or handed back for so many seconds."""
+    """What becomes of a message: published and done, or handed back for so many seconds.
+
+    `message_id` names what is published, an outcome with its team.
+    """
 
     resolved: bytes | None = None
     message_id: str | None = None
-    team_id: int = 0
+    team_id: int | None = None
     dead: bytes | None = None
     again_after: float | None = None
 
@@ -182,7 +185,7 @@ class Handler:
         self._metrics.count("symbolicate_dead_letters_total", reason=reason)
         _log.warning("dead letter: %s, at delivery %d", reason, message.attempt)
         letter = dead_letter(message.data, reason, message.attempt, self._max_payload)
-        return Reply(dead=letter)
+        return Reply(dead=letter, message_id=message.place or None)
 
     def _handed_back(self, seconds: float) -> Reply:
         self._metrics.count("symbolicate_messages_total", result="handed_back")

@@ -23,11 +23,15 @@ def is_message_id(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as it came: `attempt` counts its deliveries from 1, `age` its seconds so far."""
+    """A message as it came: `attempt` counts its deliveries from 1, `age` its seconds so far.
+
+    `place` names it among all that were ever queued; empty where nobody needs to know.
+    """
 
     data: bytes
     attempt: int = 1
     age: float = 0.0
+    place: str = ""
 
 
 class Delivery(Protocol):
@@ -67,12 +71,17 @@ class Broker(Protocol):
         ...
 
     async def publish(
-        self, subject: str, data: bytes, message_id: str | None = None, team_id: int = 0
+        self,
+        subject: str,
+        data: bytes,
+        message_id: str | None = None,
+        team_id: int | None = None,
     ) -> None:
         """Publishes a message; returns once the broker has it on disk.
 
-        A message whose id was published to the subject within the hour is dropped if that one
-        was of the same team: its body, as this one's, says so in `team_id`.
+        A message whose id was published to the subject a moment ago (resolved ones: within the
+        hour) is dropped. With a team, only if that one was of the same: its body, as this one's,
+        says so in `team_id`.
         """
         ...
 

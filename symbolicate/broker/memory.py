@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
+from dataclasses import replace
 
 from symbolicate.broker.broker import RAW, Delivery, Message
 from symbolicate.errors import BrokerUnavailable
@@ -24,7 +25,7 @@ class MemoryBroker:
         self.published: dict[str, list[bytes]] = defaultdict(list)
         self.handed_back: list[float] = []
         self.in_hand: list[MemoryDelivery] = []
-        self._seen: set[tuple[str, int, str]] = set()
+        self._seen: set[tuple[str, int | None, str]] = set()
         self._queue: deque[Message] = deque()
         self._arrived = asyncio.Event()
 
@@ -33,7 +34,11 @@ class MemoryBroker:
         self.answer()
 
     async def publish(
-        self, subject: str, data: bytes, message_id: str | None = None, team_id: int = 0
+        self,
+        subject: str,
+        data: bytes,
+        message_id: str | None = None,
+        team_id: int | None = None,
     ) -> None:
         """Keeps a message, unless its id was published to the subject for its team before."""
         self.answer()
@@ -47,7 +52,7 @@ class MemoryBroker:
             self._seen.add((subject, team_id, message_id))
         self.published[subject].append(data)
         if subject == RAW:
-            self.put(Message(data))
+            self.put(Message(data, place=str(len(self.published[RAW]))))
 
     async def pull(self, most: int, seconds: float) -> list[Delivery]:
         """Gives at most so many raw messages, waiting so long for the first."""
@@ -114,7 +119,7 @@ class MemoryDelivery:
     def next(self, seconds: float = 0.0) -> Message:
         """Gives the message as it is delivered the next time."""
         message = self.message
-        return Message(message.data, message.attempt + 1, message.age + seconds)
+        return replace(message, attempt=message.attempt + 1, age=message.age + seconds)
 
     def _give_up(self) -> None:
         self._broker.answer()

@@ -91,7 +91,11 @@ class NatsBroker:
             await nats_errors(self._add(config))
 
     async def publish(
-        self, subject: str, data: bytes, message_id: str | None = None, team_id: int = 0
+        self,
+        subject: str,
+        data: bytes,
+        message_id: str | None = None,
+        team_id: int | None = None,
     ) -> None:
         """Publishes a message; returns with the server's acknowledgement.
 
@@ -100,7 +104,9 @@ class NatsBroker:
         """
         headers = None if message_id is None else {_MESSAGE_ID: message_id}
         stored = await nats_errors(self._streams.publish(subject, data, headers=headers))
-        if stored.duplicate and not await nats_errors(self._is_of(team_id, stored)):
+        if team_id is None or not stored.duplicate:
+            return
+        if not await nats_errors(self._is_of(team_id, stored)):
             headers = {_MESSAGE_ID: f"{team_id}:{message_id}"}
             await nats_errors(self._streams.publish(subject, data, headers=headers))
 
@@ -183,7 +189,9 @@ class NatsDelivery:
         self._raw = raw
         published: datetime = raw.metadata.timestamp
         age = (clock() - published).total_seconds()
-        self.message = Message(raw.data, raw.metadata.num_delivered, max(0.0, age))
+        # A stream that is made anew counts from 1 again.
+        place = f"{raw.metadata.sequence.stream}-{published.timestamp()}"
+        self.message = Message(raw.data, raw.metadata.num_delivered, max(0.0, age), place)
 
     async def done(self) -> None:
         """Acknowledges the message."""

@@ -137,6 +137,8 @@ def _sqlite(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
+        # SQLite's own knows ASCII alone.
+        connection.create_function("lower", 1, _lower, deterministic=True)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -146,6 +148,13 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def _lower(value: Any) -> Any:
+    """Does what PostgreSQL's `lower` does: letter by letter, whatever stands beside it."""
+    if not isinstance(value, str):
+        return value
+    return value.lower() if value.isascii() else "".join(letter.lower() for letter in value)
 
 
 def _postgresql(url: URL) -> Engine:

@@ -110,7 +110,7 @@ def _filtered(
 
 
 def _found(connection: Connection, text: str) -> ColumnElement[bool]:
-    """Looks for a text as it is, so that `%` and `_` mean themselves; ASCII in either case."""
+    """Looks for a text as it is, so that `%` and `_` mean themselves; in any case."""
     position = func.instr if connection.dialect.name == "sqlite" else func.strpos
     folded = func.lower(text)
     return or_(*(position(func.lower(column), folded) > 0 for column in _SEARCHED))

@@ -105,7 +105,11 @@ def test_a_message_is_taken_off_only_after_what_it_caused_is_published(
             self.acknowledged = asyncio.Event()
 
         async def publish(
-            self, subject: str, data: bytes, message_id: str | None = None, team_id: int = 0
+            self,
+            subject: str,
+            data: bytes,
+            message_id: str | None = None,
+            team_id: int | None = None,
         ) -> None:
             await self.acknowledged.wait()
             await super().publish(subject, data, message_id, team_id)

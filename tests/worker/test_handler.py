@@ -52,6 +52,12 @@ def dead(reply: Reply) -> str:
     return str(json.loads(reply.dead)["reason"])
 
 
+def test_a_dead_letter_is_named_by_the_place_of_its_message(handler: Handler) -> None:
+    replies: list[Reply] = []
+    handler.handle([Message(b"{", place="7-1.5")], lambda _place, reply: replies.append(reply))
+    assert [(reply.message_id, reply.team_id) for reply in replies] == [("7-1.5", None)]
+
+
 def test_an_outcome_is_published_under_the_uuid_of_the_body(
     make: type[Made], handler: Handler
 ) -> None:

@@ -124,7 +124,11 @@ def test_an_answer_that_the_broker_can_never_take_harms_no_neighbour(
             self.tried: list[str | None] = []
 
         async def publish(
-            self, subject: str, data: bytes, message_id: str | None = None, team_id: int = 0
+            self,
+            subject: str,
+            data: bytes,
+            message_id: str | None = None,
+            team_id: int | None = None,
         ) -> None:
             self.tried.append(message_id)
             if len(data) <= self.max_payload:

@@ -105,6 +105,8 @@ SEARCHES: dict[str, tuple[str, list[str]]] = {
     "a version": ("2.0.0-rc", ["chunk-a"]),
     "a project, in any case": ("sHoP", ["chunk-a", "other"]),
     "a commit": ("c0ffee", ["other"]),
+    "letters beyond ASCII, in any case": ("école", ["ÉCOLE"]),
+    "a letter with two small forms": ("σασ", ["ΣΑΣ"]),
     "percent is itself": ("%", ["50%_off"]),
     "underscore is itself": ("_", ["50%_off", "a_b"]),
     "backslash is itself": ("\\", ["back\\slash"]),
@@ -118,7 +120,7 @@ SEARCHES: dict[str, tuple[str, list[str]]] = {
 def test_a_search_finds_its_text_anywhere_in_the_names(
     database: Database, symbol_set: SetMaker, moment: Moment, text: str, refs: list[str]
 ) -> None:
-    for ref in ("50%_off", "a_b", "axb", "back\\slash", "https://x.test/a.js"):
+    for ref in ("50%_off", "a_b", "axb", "back\\slash", "https://x.test/a.js", "ÉCOLE", "ΣΑΣ"):
         symbol_set(ref)
     bind(database, symbol_set("chunk-a"), moment, version="2.0.0-RC")
     metadata = {"git": {"commit_id": "C0FFEE"}, "other": "unseen"}
