@@ -41,7 +41,7 @@ def add_spike_detection_config(app: FastAPI) -> None:
 async def retrieve_config(request: Request, team_id: Reader) -> Response:
     """Gives what the team calls a spike."""
     wiring = wiring_of(request.scope)
-    found = await wiring.run(wiring.symbolicator.spikes.config, team_id)
+    found = await wiring.run(wiring.symbolicator.spikes.config.retrieve, team_id)
     return serve_json(encode(asdict(found)))
 
 
@@ -49,5 +49,5 @@ async def update_config(request: Request, team_id: Writer) -> Response:
     """Changes the fields that the body names, and gives all of them."""
     wiring = wiring_of(request.scope)
     body = await read_object(request.scope, request.receive)
-    changed = await wiring.run(wiring.symbolicator.spikes.update_config, team_id, body)
+    changed = await wiring.run(wiring.symbolicator.spikes.config.update, team_id, body)
     return serve_json(encode(asdict(changed)))

@@ -42,11 +42,6 @@ class LocalStore(SelfSigningStore):
         with self.receive(key) as incoming:
             incoming.write(data)
 
-    def put_file(self, key: str, path: Path) -> None:
-        """Stores the file's content durably."""
-        with path.open("rb") as source:
-            self._store(key, source)
-
     def get(self, key: str, *, limit: int) -> bytes:
         """Reads the file, after its size was checked."""
         with self._open(key) as file, _translated():
@@ -65,8 +60,8 @@ class LocalStore(SelfSigningStore):
 
     def copy(self, source: str, target: str) -> None:
         """Copies the file; the two share nothing afterwards."""
-        with self._open(source) as file:
-            self._store(target, file)
+        with self._open(source) as file, self.receive(target) as incoming:
+            shutil.copyfileobj(file, incoming, 1024 * 1024)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Removes files; missing ones are no error."""
@@ -143,10 +138,6 @@ class LocalStore(SelfSigningStore):
                 return self._path(key).open("rb")
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
                 raise ObjectMissing(f"no object {key}") from error
-
-    def _store(self, key: str, source: IO[bytes]) -> None:
-        with self.receive(key) as incoming:
-            shutil.copyfileobj(source, incoming, 1024 * 1024)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
-from pathlib import Path
 from typing import IO
 
 from symbolicate.clock import Clock, system_clock
@@ -26,10 +25,6 @@ class MemoryStore(SelfSigningStore):
     def put(self, key: str, data: bytes) -> None:
         """Stores a copy of the bytes."""
         self._objects[check_key(key)] = (bytes(data), self._clock())
-
-    def put_file(self, key: str, path: Path) -> None:
-        """Stores the file's content."""
-        self.put(key, path.read_bytes())
 
     def get(self, key: str, *, limit: int) -> bytes:
         """Gives the bytes, after their size was checked."""

@@ -9,12 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import boto3
-from boto3.exceptions import Boto3Error
-from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
@@ -69,7 +66,7 @@ class _ShortBody(Exception):
     """A body that ended before, or never said, its length."""
 
 
-_FAILURES = (ClientError, BotoCoreError, Boto3Error, HTTPError, _ShortBody)
+_FAILURES = (ClientError, BotoCoreError, HTTPError, _ShortBody)
 
 
 class S3Store:
@@ -98,12 +95,6 @@ class S3Store:
         """Stores the bytes in one request."""
         with _translated(key):
             self._client.put_object(Bucket=self._bucket, Key=self._name(key), Body=data)
-
-    def put_file(self, key: str, path: Path) -> None:
-        """Stores the file, in parts when it is large."""
-        serial = TransferConfig(use_threads=False)
-        with path.open("rb") as file, _translated(key):
-            self._client.upload_fileobj(file, self._bucket, self._name(key), Config=serial)
 
     def get(self, key: str, *, limit: int) -> bytes:
         """Reads the object whole: several tries with full jitter within one deadline."""

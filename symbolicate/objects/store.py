@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from symbolicate.errors import FormatError, limit_sentence
@@ -41,9 +40,6 @@ class ObjectStore(Protocol):
 
     def put(self, key: str, data: bytes) -> None:
         """Stores `data` under `key`, replacing what was there."""
-
-    def put_file(self, key: str, path: Path) -> None:
-        """Stores a file's content under `key`, replacing what was there."""
 
     def get(self, key: str, *, limit: int) -> bytes:
         """Gives the whole object.

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
 
-from symbolicate.database import spike_events, team_settings
+from symbolicate.database import spike_events
 from symbolicate.database.engine import Database
 from symbolicate.database.spike_events import SpikeEvent, SpikeFilter
 from symbolicate.database.team_settings import SpikeConfig
 from symbolicate.errors import Refused
-from symbolicate.services.positive_integers import read_changes
+from symbolicate.services.settings import TeamRecords
 
 ORDERS = tuple(
     sign + name
@@ -22,32 +20,16 @@ ORDERS = tuple(
     for sign in ("-", "")
 )
 
-_NAMES = tuple(field.name for field in fields(SpikeConfig))
 # Narrower than `fromisoformat`, which takes any character between date and time.
 _ISO = re.compile(r"[0-9W-]{7,10}(?:T[0-9:.,]+(?:Z|[+-][0-9:]+)?)?")
 
 
 class Spikes:
-    """Reads and changes what spikes are, and lists them."""
+    """Lists spikes; `config` is what a team calls one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    def config(self, team_id: int) -> SpikeConfig:
-        """Gives what a team calls a spike; the first read stores the defaults."""
-        with self._database.read() as connection:
-            found = team_settings.find(connection, SpikeConfig, team_id)
-        return found or self.update_config(team_id, {})
-
-    def update_config(self, team_id: int, body: Mapping[str, Any]) -> SpikeConfig:
-        """Changes the fields that the body names and gives all of them.
-
-        Raises `Refused` for a value that is no positive integer; then nothing changes.
-        """
-        changes = read_changes(body, _NAMES, nullable=False)
-        with self._database.write() as connection:
-            team_settings.change(connection, SpikeConfig, team_id, changes)
-            return team_settings.spike_config(connection, team_id)
+        self.config = TeamRecords(database, SpikeConfig, nullable=False)
 
     def events(
         self, team_id: int, asked: Mapping[str, str], *, limit: int, offset: int

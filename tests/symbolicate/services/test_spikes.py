@@ -51,23 +51,23 @@ def listed(bench: Bench, asked: Mapping[str, str]) -> list[int]:
 
 def test_the_first_read_stores_the_defaults(light_bench: Bench) -> None:
     with ThreadPoolExecutor(4) as threads:
-        found = set(threads.map(light_bench.symbolicator.spikes.config, [1] * 8))
+        found = set(threads.map(light_bench.symbolicator.spikes.config.retrieve, [1] * 8))
     assert found == {SpikeConfig(10, 10, 500)}
     assert configs(light_bench) == [(1, 10, 10, 500)]
 
 
 def test_an_update_changes_what_it_names(light_bench: Bench) -> None:
-    spikes = light_bench.symbolicator.spikes
-    assert spikes.update_config(1, {"threshold": 50, "x": 0}) == SpikeConfig(10, 10, 50)
-    assert spikes.update_config(1, {"multiplier": "3"}) == SpikeConfig(10, 3, 50)
-    assert spikes.config(1) == SpikeConfig(10, 3, 50)
-    assert spikes.config(2) == SpikeConfig()
+    config = light_bench.symbolicator.spikes.config
+    assert config.update(1, {"threshold": 50, "x": 0}) == SpikeConfig(10, 10, 50)
+    assert config.update(1, {"multiplier": "3"}) == SpikeConfig(10, 3, 50)
+    assert config.retrieve(1) == SpikeConfig(10, 3, 50)
+    assert config.retrieve(2) == SpikeConfig()
 
 
 @pytest.mark.parametrize(("value", "code"), [(None, "null"), (0, "min_value"), ("x", None)])
 def test_one_bad_field_changes_none(light_bench: Bench, value: Any, code: str | None) -> None:
     with pytest.raises(Refused) as refused:
-        light_bench.symbolicator.spikes.update_config(1, {"threshold": 50, "multiplier": value})
+        light_bench.symbolicator.spikes.config.update(1, {"threshold": 50, "multiplier": value})
     assert (refused.value.code, refused.value.attr) == (code or "invalid_input", "multiplier")
     assert configs(light_bench) == []
 
