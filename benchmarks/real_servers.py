@@ -95,7 +95,7 @@ def seaweedfs(folder: Path) -> Iterator[str]:
             yield endpoint
     finally:
         shutil.rmtree(data, ignore_errors=True)
-        _remove_sockets(ports)
+        remove_sockets(ports)
 
 
 @contextmanager
@@ -145,7 +145,7 @@ def is_free(port: int) -> bool:
         return True
 
 
-def _remove_sockets(ports: Sequence[int]) -> None:
+def remove_sockets(ports: Sequence[int]) -> None:
     """Removes the Unix sockets that SeaweedFS leaves in its fixed place when it is killed."""
     for port in (*ports, *(port + 10_000 for port in ports)):
         for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):

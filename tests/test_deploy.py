@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import click
 import httpx
 import nats
 import pytest
+from real_servers import free_ports, remove_sockets
 
 from symbolicate.cli import main
 from symbolicate.config import Settings, from_env
@@ -211,26 +212,8 @@ def commands(ports: Mapping[str, str]) -> str:
 
 @pytest.fixture
 def ports() -> dict[str, str]:
-    """Gives a free port for each of the page's; SeaweedFS also listens 10,000 above some."""
-    found: dict[str, str] = {}
-    for port in PORTS:
-        while True:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                free = probe.getsockname()[1] - 12_000
-            if is_free(free) and is_free(free + 10_000) and str(free) not in found.values():
-                break
-        found[port] = str(free)
-    return found
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+    """Gives a free port for each of the page's."""
+    return dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
 
 
 @pytest.fixture
@@ -276,15 +259,7 @@ def deployed(clone: Path, ports: dict[str, str]) -> Iterator[subprocess.Popen[st
         with suppress(ProcessLookupError):
             os.killpg(shell.pid, signal.SIGKILL)
         shell.communicate()
-        remove_sockets(ports.values())
-
-
-def remove_sockets(ports: Iterable[str]) -> None:
-    """Removes the Unix sockets that SeaweedFS leaves in its fixed place."""
-    for port in ports:
-        for number in (int(port), int(port) + 10_000):
-            for path in Path("/tmp").glob(f"seaweedfs-*-{number}.sock"):
-                path.unlink()
+        remove_sockets([int(port) for port in ports.values()])
 
 
 def wait_for(shown: Path, words: str, shell: subprocess.Popen[str]) -> None:
