@@ -172,9 +172,12 @@ def test_the_image_is_built_from_all_that_the_package_needs_and_no_more() -> Non
     lines = (DEPLOY / "Dockerfile").read_text("utf-8").splitlines()
     copies = [line.split()[1:] for line in lines if line.startswith("COPY ")]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    folders = set(project["tool"]["setuptools"]["package-dir"].values())
+    named = set(project["tool"]["setuptools"]["package-dir"].values())
+    folders = {name for name in named if name.rpartition("/")[0] not in named}
     files = {"pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
     assert {name for *names, _ in copies for name in names} == folders | files
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
+    assert {line[1:] for line in ignored if line.startswith("!")} == folders | files
     for *names, target in copies:
         places = {"/build/" if name in files else f"/build/{name}" for name in names}
         assert places == {target}
