@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error, MaxPayloadError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, PubAck, RetentionPolicy, StreamConfig
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from symbolicate.broker.broker import DEAD, RAW, RESOLVED, Delivery, Message
 from symbolicate.clock import Clock, system_clock
@@ -212,6 +212,8 @@ async def nats_errors(waiting: Awaitable[T]) -> T:
         return await waiting
     except MaxPayloadError as error:
         raise ValueError("the message is longer than the broker takes") from error
+    except APIError as error:
+        raise BrokerUnavailable(f"{type(error).__name__}: {error.description}") from error
     except (Error, OSError) as error:
         raise BrokerUnavailable(type(error).__name__) from error
 

@@ -198,6 +198,19 @@ def test_closing_is_in_order_while_the_server_is_away(
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
+def test_a_stream_of_others_over_our_subjects_is_named_as_the_reason(nats_server: str) -> None:
+    async def test() -> None:
+        client = await nats.connect(nats_server)
+        await client.jetstream().add_stream(name="theirs", subjects=["exceptions.>"])
+        broker = await NatsBroker.connect(nats_server)
+        with pytest.raises(BrokerUnavailable, match="subjects overlap with an existing stream"):
+            await broker.prepare()
+        await broker.close()
+        await client.close()
+
+    run(test())
+
+
 def test_a_server_without_streams_is_no_broker(
     nats_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
