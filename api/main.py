@@ -33,12 +33,34 @@ PROGRAM = "serve"
 
 
 @click.command()
-@click.option("--data-dir", help="Where records, objects and the secret key are kept.")
-@click.option("--database", help="sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME.")
-@click.option("--objects", help="file:///DIR or s3://BUCKET/PREFIX?endpoint_url=…")
-@click.option("--broker", help="nats://HOST:PORT: capture publishes to it, workers do the jobs.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, help="Port; 0 takes a free one.")
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    help="Folder of the secret key and compiled files, and of records and objects unless a URL, "
+    "given or in SYMBOLICATE_DATABASE_URL or _OBJECTS_URL, puts them elsewhere.",
+)
+@click.option(
+    "--database",
+    metavar="URL",
+    help="sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME.",
+)
+@click.option("--objects", metavar="URL", help="file:///DIR or s3://BUCKET/PREFIX?endpoint_url=…")
+@click.option(
+    "--broker",
+    metavar="URL",
+    help="nats://HOST:PORT: capture publishes to it, workers do the jobs.",
+)
+@click.option(
+    "--host", metavar="H", default="127.0.0.1", show_default=True, help="Address to listen on."
+)
+@click.option(
+    "--port",
+    metavar="N",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port; 0 takes a free one.",
+)
 @click.option("--log-level", type=click.Choice(LEVELS), help="How much to log.")
 def serve(
     data_dir: str | None,
@@ -134,7 +156,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         stop(PROGRAM, 1, f"cannot listen on {host}:{port}: {error}")
 
 

@@ -7,9 +7,11 @@ What a sub-command needs is imported when it runs, so that `--help` answers at o
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -127,14 +129,19 @@ def demo(ctx: click.Context, as_json: bool, keep: bool) -> None:
 
 
 @main.command()
-@click.argument("targets", nargs=-1, metavar="[LINE:COLUMN | FILE | -]...")
+@click.argument("targets", nargs=-1, metavar="[[FILE:]LINE:COLUMN | FILE | -]...")
 @click.option(
     "--map",
     "map_file",
     metavar="FILE",
     help="A source map, a container, a compiled map, or a script that names its map.",
 )
-@click.option("--symbols", "symbols_file", metavar="FILE", help="Symbols of a native program.")
+@click.option(
+    "--symbols",
+    "symbols_file",
+    metavar="FILE",
+    help="Symbols of a native program: cannot be read yet.",
+)
 @click.option(
     "--context",
     type=click.IntRange(0, 100),
@@ -174,32 +181,60 @@ def _records_options(command: F) -> F:
     """Adds the options that say where the records are."""
     where = click.option("--database", metavar="URL", help="sqlite:///PATH or postgresql://…")
     folder = click.option(
-        "--data-dir", metavar="DIR", help="Folder of an embedded set-up: SQLite inside."
+        "--data-dir",
+        metavar="DIR",
+        help="Folder of an embedded set-up: SQLite inside, whatever SYMBOLICATE_DATABASE_URL says.",
     )
     return folder(where(command))
 
 
 @contextmanager
 def _records(data_dir: str | None, database: str | None) -> Iterator[Database]:
-    """Opens the records and brings them to the newest schema; starts nothing."""
-    from symbolicate.config import from_env
+    """Opens the records and brings them to the newest schema; starts nothing.
+
+    That a SQLite file was made is said: the place may have been mistyped.
+    """
     from symbolicate.database.engine import Database
     from symbolicate.database.upgrade import upgrade
 
+    if data_dir is not None and database is not None:
+        raise click.UsageError("--data-dir or --database, not both")
     try:
-        opened = Database(from_env(data_dir=data_dir, database_url=database).database_url)
+        opened = Database(_database_url(data_dir, database))
     except ValueError as error:
         raise Stopped(str(error), WRONG_USAGE) from error
     except ModuleNotFoundError as error:
-        message = f"this database needs symbolicate[server]: {error.name} is not installed"
-        raise Stopped(message, WRONG_USAGE) from error
+        raise Stopped(str(error), WRONG_USAGE) from error
     except OSError as error:
         raise Stopped(f"database out of reach: {error}", OUT_OF_REACH) from error
+    is_new = opened.is_sqlite and not os.path.exists(str(opened.url.database))
     try:
         upgrade(opened)
+        if is_new:
+            click.echo(f"made {_shown(opened)}", err=True)
         yield opened
     finally:
         opened.close()
+
+
+def _database_url(data_dir: str | None, database: str | None) -> str:
+    """Says where the records are: an option wins over the environment, whichever it is."""
+    from symbolicate.config import from_env
+
+    env = dict(os.environ)
+    if data_dir is not None:
+        env.pop("SYMBOLICATE_DATABASE_URL", None)
+    return from_env(env, data_dir=data_dir, database_url=database).database_url
+
+
+def _shown(database: Database) -> str:
+    """Names a database without its password."""
+    url = database.url
+    if database.is_sqlite:
+        return f"sqlite:///{Path(str(url.database)).absolute()}"
+    places = {name: url.query[name] for name in ("host", "port") if name in url.query}
+    plain = url.set(drivername=url.get_backend_name(), query=places)
+    return plain.render_as_string(hide_password=True)
 
 
 @main.group()
@@ -254,5 +289,5 @@ def db() -> None:
 @_records_options
 def upgrade_database(data_dir: str | None, database: str | None) -> None:
     """Apply the migrations that are missing, one process at a time."""
-    with _records(data_dir, database):
-        click.echo("the database is up to date")
+    with _records(data_dir, database) as records:
+        click.echo(f"{_shown(records)} is up to date")

@@ -18,7 +18,7 @@ from symbolicate.cache.disk import DiskCache
 from symbolicate.catalog import Catalog
 from symbolicate.clock import Clock, system_clock
 from symbolicate.compiled_sets import CompiledSets
-from symbolicate.config import Settings, from_env
+from symbolicate.config import Settings, completed, from_env
 from symbolicate.database.engine import Database
 from symbolicate.database.upgrade import upgrade
 from symbolicate.formats.container import ContainerType, write_container
@@ -77,7 +77,8 @@ class Symbolicator:
         metrics: Metrics | None = None,
         notify: Notify | None = None,
     ) -> None:
-        self.settings = settings or from_env(database_url=database, objects_url=objects)
+        given = settings or from_env(database_url=database, objects_url=objects)
+        self.settings = completed(given)
         metrics = metrics or NullMetrics()
         self._database = Database(self.settings.database_url)
         self._objects = open_store(

@@ -19,6 +19,7 @@ import click
 import pytest
 from rich.console import Console
 
+from symbolicate.commands.upload_target import HOST, KEY, PROJECT
 from symbolicate.config import Settings
 from symbolicate.demo.report import picture
 from symbolicate.metrics import declarations
@@ -175,10 +176,25 @@ def test_every_command_setting_and_metric_is_documented() -> None:
         assert command.help
         options = [item for item in command.params if isinstance(item, click.Option)]
         assert all(item.help for item in options), f"an option of {name} has no help"
-    for item in fields(Settings):
-        assert f"| `{item.metadata['env']}` |" in settings
+        for item in options:
+            takes = item.is_flag or item.metavar or isinstance(item.type, click.Choice)
+            assert takes, f"{item.name} of {name} does not say what it takes"
+    for setting in fields(Settings):
+        told = setting.metadata
+        (row,) = re.findall(rf"^\| `{told['env']}` \|.*$", settings, re.MULTILINE)
+        assert f" | {told['allowed'] or '–'} | " in row
+    for variable in (*HOST, *PROJECT, *KEY):
+        assert f"`{variable}`" in settings
     metrics = (ROOT / "docs/metrics.md").read_text("utf-8")
     assert all(f"| `{name}` |" in metrics for name in declarations())
+
+
+@pytest.mark.parametrize("program", ["serve", "worker"])
+def test_a_program_says_what_its_data_directory_is_beside_a_database(program: str) -> None:
+    settings = (ROOT / "docs/settings.md").read_text("utf-8")
+    section = settings.partition(f"### `symbolicate {program}`")[2].partition("###")[0]
+    (row,) = re.findall(r"^\| `--data-dir DIR` \|.*$", section, re.MULTILINE)
+    assert "unless a URL, given or in SYMBOLICATE_DATABASE_URL" in row
 
 
 def test_the_picture_shows_what_the_demo_prints() -> None:

@@ -24,7 +24,7 @@ from symbolicate.programs import (
     stop,
 )
 from symbolicate.prometheus import PrometheusMetrics
-from symbolicate.services.brokers import MAX_ACK_WAIT, Broker, check_broker_url, open_broker
+from symbolicate.services.brokers import Broker, check_broker_url, open_broker
 from symbolicate.symbolicator import Symbolicator
 
 from .consumer import Consumer
@@ -40,12 +40,22 @@ PROGRAM = "worker"
 
 
 @click.command()
-@click.option("--data-dir", help="Where one machine keeps records, objects and compiled files.")
-@click.option("--database", help="sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME.")
-@click.option("--objects", help="file:///DIR or s3://BUCKET/PREFIX?endpoint_url=…")
-@click.option("--broker", help="nats://HOST:PORT, with JetStream.")
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    help="Folder of compiled files, and of records and objects unless a URL, "
+    "given or in SYMBOLICATE_DATABASE_URL or _OBJECTS_URL, puts them elsewhere.",
+)
+@click.option(
+    "--database",
+    metavar="URL",
+    help="sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME.",
+)
+@click.option("--objects", metavar="URL", help="file:///DIR or s3://BUCKET/PREFIX?endpoint_url=…")
+@click.option("--broker", metavar="URL", help="nats://HOST:PORT, with JetStream.")
 @click.option(
     "--concurrency",
+    metavar="N",
     type=click.IntRange(1, 64),
     default=2,
     show_default=True,
@@ -53,6 +63,7 @@ PROGRAM = "worker"
 )
 @click.option(
     "--health-port",
+    metavar="N",
     type=click.IntRange(0, 65535),
     help="Serve health and metrics on this port; 0 takes a free one.  [default: none]",
 )
@@ -173,15 +184,6 @@ def _settings(given: dict[str, Any]) -> Settings:
         check_broker_url(settings.broker_url)
     except ValueError as error:
         stop(PROGRAM, WRONG_USAGE, str(error))
-    if not 0 < settings.ack_wait_seconds <= MAX_ACK_WAIT:
-        seen = settings.ack_wait_seconds
-        stop(
-            PROGRAM,
-            WRONG_USAGE,
-            f"ack wait of {seen} s: allowed is more than 0, at most {MAX_ACK_WAIT}",
-        )
-    if settings.batch_size < 1:
-        stop(PROGRAM, WRONG_USAGE, f"batch size of {settings.batch_size}: allowed is 1 or more")
     check_log_level(PROGRAM, settings)
     return settings
 

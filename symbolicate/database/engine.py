@@ -162,7 +162,7 @@ def _postgresql(url: URL) -> Engine:
         import psycopg
         from psycopg.pq import Format
     except ImportError as error:
-        raise ImportError(
+        raise ModuleNotFoundError(
             "postgresql:// needs psycopg, which is not installed: pip install 'symbolicate[server]'"
         ) from error
 

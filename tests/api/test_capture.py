@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from symbolicate.outcome import Outcome
+from symbolicate_api.limits import InFlight
 
 if TYPE_CHECKING:
     from tests.api.conftest import Api, OpenApi
@@ -198,8 +199,11 @@ def test_another_method_is_refused(shared_api: Api) -> None:
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
-def test_one_request_too_many_is_told_to_come_back(open_api: OpenApi) -> None:
-    api = open_api(max_in_flight=0)
+def test_one_request_too_many_is_told_to_come_back(
+    open_api: OpenApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("symbolicate_api.wiring.InFlight", lambda _most: InFlight(0))
+    api = open_api()
     answer = capture(api, {"api_key": api.project_token(), "batch": []})
     api.refused(answer, 429, "throttled")
     assert answer.headers["retry-after"] == "1"

@@ -117,9 +117,15 @@ def test_a_request_that_never_ends_does_not_hold_the_end_up(tmp_path: Path) -> N
         (["--database", "postgresql://u:hunter2@h:port/x"], {}, "expected sqlite:///PATH or"),
         (["--objects", "ftp://x"], {}, "object store URL 'ftp://x'"),
         (["--objects", "s3://b?x=y"], {}, "has options x"),
-        ([], {"SYMBOLICATE_THREADS": "many"}, "SYMBOLICATE_THREADS: expected int, got 'many'"),
+        ([], {"SYMBOLICATE_THREADS": "many"}, "a whole number from 1 to 1000, got 'many'"),
+        ([], {"SYMBOLICATE_RETENTION_DAYS": "-1"}, "SYMBOLICATE_RETENTION_DAYS: expected"),
+        ([], {"SYMBOLICATE_ACK_WAIT_SECONDS": "99"}, "a number from 1 to 30, got 99.0"),
+        ([], {"SYMBOLICATE_DELETE_UNUSED": "maybe"}, "SYMBOLICATE_DELETE_UNUSED: expected 1, true"),
+        ([], {"SYMBOLICATE_PUBLIC_URL": "shop.example"}, "SYMBOLICATE_PUBLIC_URL: expected http"),
         ([], {"SYMBOLICATE_LOG_LEVEL": "loud"}, "log level 'loud' is none of"),
         (["--port", "x"], {}, "is not a valid integer"),
+        (["--port", "99999"], {}, "99999 is not in the range 0<=x<=65535"),
+        (["--port", "-1"], {}, "-1 is not in the range 0<=x<=65535"),
         (["--nope"], {}, "No such option"),
     ],
 )
@@ -161,9 +167,16 @@ def test_a_database_out_of_reach_ends_with_3_and_one_line(tmp_path: Path) -> Non
     assert PASSWORD not in done.stderr
 
 
-def test_a_data_directory_that_cannot_be_made_ends_with_3(tmp_path: Path) -> None:
+@pytest.mark.parametrize("below", ["", "data"], ids=["itself", "above it"])
+def test_a_data_directory_that_is_a_file_ends_with_2(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").write_text("")
-    done = run("--data-dir", str(tmp_path / "file" / "data"), "--port", "0")
+    done = run("--data-dir", str(tmp_path / "file" / below), "--port", "0")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"{tmp_path / 'file'} is not a directory" in done.stderr
+
+
+def test_a_data_directory_that_cannot_be_made_ends_with_3() -> None:
+    done = run("--data-dir", "/proc/nowhere", "--port", "0")
     assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
 
 

@@ -25,7 +25,7 @@ from symbolicate import (
     Symbolicator,
     Unavailable,
 )
-from symbolicate.config import from_env
+from symbolicate.config import Settings, from_env
 
 TEAM = 1
 SCRIPT = "function t(){return 1}"
@@ -98,6 +98,22 @@ def test_databases_and_stores_are_named_by_url(
     assert stored.contents["source"] == "src/app.ts"
     with Symbolicator(database=database_url, objects=objects_url) as again:
         assert again.batch_get(TEAM, [stored.raw_id]) == [stored]
+
+
+def test_settings_that_name_only_stores_keep_the_cache_in_the_data_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    given = Settings(
+        data_dir=str(tmp_path / "data"),
+        database_url=f"sqlite:///{tmp_path}/x.db",
+        objects_url=(tmp_path / "objects").as_uri(),
+    )
+    with Symbolicator(settings=given) as symbolicator:
+        assert symbolicator.settings.cache_dir == str(tmp_path / "data" / "cache")
+    assert list(here.iterdir()) == []
 
 
 def test_a_folder_opened_again_holds_what_it_held(

@@ -35,9 +35,12 @@ def run(*options: str, **env: str) -> subprocess.CompletedProcess[str]:
         (["--database", "mysql://u:hunter2@h/x"], {}, "expected sqlite:///PATH or"),
         (["--objects", "ftp://x"], {}, "object store URL 'ftp://x'"),
         (["--concurrency", "0"], {}, "0 is not in the range"),
-        ([], {"SYMBOLICATE_ACK_WAIT_SECONDS": "31"}, "ack wait of 31.0 s: allowed is more than 0"),
-        ([], {"SYMBOLICATE_ACK_WAIT_SECONDS": "0"}, "ack wait of 0.0 s"),
-        ([], {"SYMBOLICATE_BATCH_SIZE": "0"}, "batch size of 0: allowed is 1 or more"),
+        ([], {"SYMBOLICATE_ACK_WAIT_SECONDS": "31"}, "a number from 1 to 30, got 31.0"),
+        ([], {"SYMBOLICATE_ACK_WAIT_SECONDS": "0"}, "SYMBOLICATE_ACK_WAIT_SECONDS: expected"),
+        ([], {"SYMBOLICATE_BATCH_SIZE": "0"}, "a whole number from 1 to 10000, got 0"),
+        ([], {"SYMBOLICATE_COMPILERS": "0"}, "SYMBOLICATE_COMPILERS: expected"),
+        (["--health-port", "99999"], {}, "99999 is not in the range"),
+        (["--health-port", "-1"], {}, "-1 is not in the range"),
         ([], {"SYMBOLICATE_LOG_LEVEL": "loud"}, "log level 'loud' is none of"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -79,10 +82,11 @@ def test_a_database_out_of_reach_ends_with_3(
     assert "hunter2" not in done.output
 
 
-def test_a_data_directory_that_is_none_ends_with_3(tmp_path: Path) -> None:
+def test_a_data_directory_that_is_none_ends_with_2(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = run("--data-dir", str(tmp_path / "file"), "--broker", "nats://127.0.0.1:9")
-    assert done.returncode == 3
+    assert done.returncode == 2
+    assert "is not a directory" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -152,7 +152,7 @@ def test_row_39_old_sets_go_with_their_failures_and_objects(quiet: Row) -> None:
 
 def test_row_39_a_deployment_may_keep_what_was_never_used(quiet: Row) -> None:
     _, _, waiting = store_ages(quiet)
-    settings = replace(quiet.api.symbolicator.settings, delete_unused=0)
+    settings = replace(quiet.api.symbolicator.settings, delete_unused=False)
     with Symbolicator(settings=settings, clock=quiet.clock) as deployment:
         assert deployment.retention.run().symbol_sets == 1
     for answer in quiet.each("GET", "/symbol_sets"):
