@@ -25,6 +25,10 @@ _MAP_CHUNK_IDS = ("chunk_id", "chunkId")
 _MAP_DEBUG_IDS = ("debugId", "debug_id")
 _PLAIN_ID = re.compile(r"[\w.-]{1,128}", re.ASCII)
 _MARK = "sourceMappingURL="
+_REGISTERED = re.compile(
+    r"""_posthogChunkIds\b[^;"'`]{0,80}\[[\w$]{1,32}\]\s*=\s*(["'`])([\da-fA-F-]{32,36})\1""",
+    re.ASCII,
+)
 _LINE_END = re.compile("\r\n|[\n\r\u2028\u2029]")
 _BLANK = r"(?:\s|//[^\n\r\u2028\u2029]*+|/\*(?:[^*]|\*(?!/))*+\*/)*+"
 _HASHBANG = re.compile(r"#![^\n\r\u2028\u2029]*+[\n\r\u2028\u2029]")
@@ -44,31 +48,39 @@ class Rewritten(NamedTuple):
 def carried_id(script: str, fields: dict[str, Node]) -> str | None:
     """The id under which a bundle's frames ask for it; None if it carries none.
 
-    The script's own comment counts before its map's fields, a chunk id before a debug id.
+    What the script says counts before its map's fields, a chunk id before a debug id.
     """
     ids = script_ids(script)
-    return (
-        ids.get("chunkId") or _field(fields, *_MAP_CHUNK_IDS, *_MAP_DEBUG_IDS) or ids.get("debugId")
-    )
+    own = ids.get("chunkId") or _registered(script)
+    return own or map_id(fields) or ids.get("debugId")
 
 
-def inject(script: str, map_json: bytes) -> Rewritten | None:
+def map_id(fields: dict[str, Node]) -> str | None:
+    """The id that a map carries; a chunk id counts before a debug id."""
+    return _field(fields, *_MAP_CHUNK_IDS, *_MAP_DEBUG_IDS)
+
+
+def inject(script: str, map_json: bytes, *, apart: bool = False) -> Rewritten | None:
     """Gives a bundle a chunk id; None if its script carries one, so that twice changes nothing.
 
-    The id is the bundle's debug id, else derived from its code, so equal code has equal ids. The
-    registering snippet goes behind a hashbang and directives, without a line end; the map moves
-    with it. Raises `SourceMapError` for a map that cannot be read or is of another script.
+    The id is the bundle's debug id, else derived from its code, so equal code has equal ids, or
+    `apart`, from its code and the names of its sources. The registering snippet goes behind a
+    hashbang and directives, without a line end; the map moves with it. Raises `SourceMapError`
+    for a map that cannot be read or is of another script.
     """
     ids = script_ids(script)
-    if "chunkId" in ids:
+    if "chunkId" in ids or _registered(script):
         return None
     fields = read_document(map_json, DEFAULT_LIMITS)
     code, comment = _split(script)
     adopted = _field(fields, *_MAP_DEBUG_IDS) or ids.get("debugId") or ""
-    chunk_id = adopted if _PLAIN_ID.fullmatch(adopted) else content_id(code)
+    sources = document({"sources": fields.get("sources")}).decode()
+    derived = (content_id(code), content_id(code + sources))
+    choice = (adopted, adopted) if _PLAIN_ID.fullmatch(adopted) else derived
     marked = _field(fields, *_MAP_CHUNK_IDS)
-    if marked not in (None, chunk_id):
+    if marked not in (None, *choice):
         raise SourceMapError(f"the map carries the chunk id {marked}, its script does not")
+    chunk_id = marked or choice[apart]
     snippet, at = _snippet(chunk_id), _prologue_end(code)
     if marked is None:
         # A marked map was moved by a run that ended before it could write the script.
@@ -88,6 +100,12 @@ def content_id(code: str) -> str:
 def code_of(script: str) -> str:
     """A script without its last line end and the comment that names its map."""
     return _split(script)[0]
+
+
+def _registered(script: str) -> str | None:
+    """The id under which a script registers itself when it runs; the last one counts there."""
+    ids = [found[2] for found in _REGISTERED.finditer(script)]
+    return ids[-1] if ids else None
 
 
 def _field(fields: dict[str, Node], *names: str) -> str | None:

@@ -10,6 +10,8 @@ from datetime import UTC
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPMessage, InvalidURL
+from socket import gaierror
+from ssl import SSLCertVerificationError, SSLError
 from typing import IO, NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -134,4 +136,18 @@ def multipart(fields: Mapping[str, str], file: bytes) -> tuple[Headers, bytes]:
 
 def _reason(url: str, error: Exception) -> str:
     cause = getattr(error, "reason", error)
-    return f"{urlsplit(url).netloc}: {cause or type(error).__name__}"
+    return f"{urlsplit(url).netloc} is out of reach: {_said(cause)}"
+
+
+def _said(cause: object) -> str:
+    """Says what went wrong without numbers and the words of a library."""
+    if isinstance(cause, SSLCertVerificationError):
+        return f"its certificate is not trusted: {cause.verify_message}"
+    if isinstance(cause, SSLError):
+        return "it does not speak https"
+    if isinstance(cause, TimeoutError):
+        return "no answer in time"
+    if isinstance(cause, gaierror):
+        return "its name is not known"
+    text = cause.strerror if isinstance(cause, OSError) else None
+    return (text or str(cause) or type(cause).__name__).lower()

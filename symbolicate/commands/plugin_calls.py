@@ -14,12 +14,19 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from symbolicate.commands.upload_options import (
+    DELETE_AFTER,
+    FORCE,
+    SKIP_ON_CONFLICT,
+    check_options,
+    concurrency_option,
+)
+
 if TYPE_CHECKING:
     from symbolicate.commands.upload_run import ReleaseName
 
 MODE_VARIABLE = "POSTHOG_RELEASE_MODE"
 MODES = ("event", "symbol-set")
-MOST_AT_ONCE = 64
 
 Mode = Literal["event", "symbol-set"]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -82,18 +89,16 @@ def sourcemap() -> None:
     metavar="MODE",
     help=f"event or symbol-set; else {MODE_VARIABLE}, else event.",
 )
-@click.option("--batch-size", type=click.IntRange(1), metavar="N", help="Sets of a call, up to 50.")
 @click.option(
-    "--concurrency",
-    type=click.IntRange(1, MOST_AT_ONCE),
-    default=10,
-    show_default=True,
+    "--batch-size",
+    type=click.IntRange(1),
     metavar="N",
-    help="Uploads at once.",
+    help="Sets of a call; more than 50 count as 50.",
 )
-@click.option("--force", is_flag=True, help="Replace what is stored under the same chunk id.")
-@click.option("--skip-on-conflict", is_flag=True, help="Keep what is stored under the same id.")
-@click.option("--delete-after", is_flag=True, help="Delete each map once the server confirmed it.")
+@concurrency_option(default=10)
+@FORCE
+@SKIP_ON_CONFLICT
+@DELETE_AFTER
 @click.pass_context
 def upload_sourcemaps(
     ctx: click.Context,
@@ -120,8 +125,6 @@ def upload_sourcemaps(
 
     if stdin == (directory is not None):
         raise click.UsageError("--stdin or --directory, one of them")
-    if force and skip_on_conflict:
-        raise click.UsageError("--force or --skip-on-conflict, not both")
     options = UploadOptions(
         force=force,
         skip_on_conflict=skip_on_conflict,
@@ -129,6 +132,7 @@ def upload_sourcemaps(
         concurrency=concurrency,
         batch=min(batch_size or BATCH, BATCH),
     )
+    check_options(options)
     is_event_mode = _mode(release_mode) == "event"
     named = None if is_event_mode else _release(release_name, release_version, build)
     target = read_target(os.environ, for_plugin=True)

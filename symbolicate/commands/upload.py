@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from symbolicate.commands.upload_options import (
+    DELETE_AFTER,
+    FORCE,
+    SKIP_ON_CONFLICT,
+    check_options,
+    concurrency_option,
+)
+
 if TYPE_CHECKING:
     from symbolicate.commands.upload_run import ReleaseName
-
-MOST_AT_ONCE = 64
 
 
 @click.command()
@@ -25,23 +31,20 @@ MOST_AT_ONCE = 64
     metavar="PATH...",
     type=click.Path(exists=True, path_type=Path),
 )
-@click.option("--host", metavar="URL", help="The server; else SYMBOLICATE_HOST.")
-@click.option("--project", metavar="N", help="Its project; else SYMBOLICATE_PROJECT.")
+@click.option("--host", metavar="URL", help="The server; else SYMBOLICATE_HOST, POSTHOG_CLI_HOST.")
+@click.option(
+    "--project",
+    metavar="N",
+    help="Its project; else SYMBOLICATE_PROJECT, POSTHOG_CLI_PROJECT_ID.",
+)
 @click.option("--release", metavar="NAME@VERSION", help="Bind the sets to a release, made if new.")
 @click.option("--inject", is_flag=True, help="Give a bundle without a chunk id one, in its files.")
-@click.option("--force", is_flag=True, help="Replace what is stored under the same chunk id.")
-@click.option("--skip-on-conflict", is_flag=True, help="Keep what is stored under the same id.")
+@FORCE
+@SKIP_ON_CONFLICT
 @click.option("--dry-run", is_flag=True, help="Only tell what would be uploaded; change nothing.")
-@click.option("--delete-after", is_flag=True, help="Delete each map once the server confirmed it.")
+@DELETE_AFTER
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
-@click.option(
-    "--concurrency",
-    type=click.IntRange(1, MOST_AT_ONCE),
-    default=4,
-    show_default=True,
-    metavar="N",
-    help="Uploads at once.",
-)
+@concurrency_option(default=4)
 @click.pass_context
 def upload(
     ctx: click.Context,
@@ -59,8 +62,9 @@ def upload(
 ) -> None:
     """Upload bundles with their source maps, each found by the comment that names its map.
 
-    PATH is a script, a map, or a folder, of which all is uploaded but node_modules. The API key
-    comes from the environment only: SYMBOLICATE_API_KEY, else PostHog's POSTHOG_CLI_API_KEY.
+    PATH is a script, a map, or a folder, of which all is uploaded but node_modules; a map of
+    Hermes bytecode needs no script. The API key comes from the environment only:
+    SYMBOLICATE_API_KEY, else PostHog's POSTHOG_CLI_API_KEY.
     Repeating an upload changes nothing. Exits with 1 if a file failed or there was nothing to
     upload, with 2 if the server refuses the key or the project, with 3 if it is out of reach.
     """
@@ -68,8 +72,6 @@ def upload(
     from symbolicate.commands.upload_target import read_target
     from symbolicate.commands.uploader import UploadOptions
 
-    if force and skip_on_conflict:
-        raise click.UsageError("--force or --skip-on-conflict, not both")
     options = UploadOptions(
         force=force,
         skip_on_conflict=skip_on_conflict,
@@ -77,6 +79,7 @@ def upload(
         dry_run=dry_run,
         concurrency=concurrency,
     )
+    check_options(options)
     named = None if release is None else read_release(release)
     target = read_target(os.environ, host, project)
     plan = UploadPlan(paths, options, named, injects=inject, as_json=as_json)

@@ -15,7 +15,12 @@ EXPIRED = 403
 _NOT_FOUND = 404
 _NO_ACCESS = frozenset({401, 403, 404, 405})
 _LONGEST_SHOWN = 300
-_HINTS = {"content_hash_mismatch": "--force replaces it, --skip-on-conflict keeps it"}
+_HINTS = {
+    "content_hash_mismatch": "--force replaces it, --skip-on-conflict keeps it",
+    "release_id_mismatch": (
+        "--force moves no set to another release: upload without one, or delete the set"
+    ),
+}
 _USER_AGENT = "symbolicate"
 
 T = TypeVar("T")
@@ -119,7 +124,7 @@ class UploadApi:
             try:
                 answer = self._put(way, data)
             except OutOfReach as error:
-                failure = UploadError(self._target.without_key(f"the storage is away: {error}"))
+                failure = UploadError(self._target.without_key(f"the storage {error}"))
                 continue
             if answer.is_success:
                 return

@@ -68,16 +68,21 @@ class UploadReport:
         else:
             click.echo(", ".join(f"{count} {status}" for status, count in counts.items()))
         has_done = any(counts[status] for status in _DONE)
+        if counts["skipped"] and not (has_done or counts["failed"]):
+            click.echo("nothing was uploaded: every file was skipped", err=True)
         return FAILED if counts["failed"] or not has_done else 0
 
 
 def _line(outcome: FileOutcome) -> str:
     why = f": {outcome.why}" if outcome.why else ""
-    return printable(f"{outcome.path}: {outcome.status}{why}")
+    change = f"{outcome.change}, " if outcome.change else ""
+    return printable(f"{outcome.path}: {change}{outcome.status}{why}")
 
 
 def _wire(outcome: FileOutcome) -> dict[str, Any]:
     wire: dict[str, Any] = {"path": str(outcome.path), "outcome": outcome.status}
     if outcome.chunk_id is not None:
         wire["chunk_id"] = outcome.chunk_id
+    if outcome.change is not None:
+        wire["change"] = outcome.change
     return wire | ({"why": outcome.why} if outcome.why else {})

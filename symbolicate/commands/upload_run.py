@@ -14,11 +14,11 @@ from symbolicate.commands.bundles import SCRIPTS, find_bundles
 from symbolicate.commands.http_client import HttpClient
 from symbolicate.commands.packing import Packer
 from symbolicate.commands.upload_api import ServerAway, UploadApi, UploadError
-from symbolicate.commands.upload_report import UploadReport
+from symbolicate.commands.upload_report import FAILED, UploadReport
 from symbolicate.commands.upload_target import Target
 from symbolicate.commands.uploader import Uploader, UploadOptions
 
-FAILED, WRONG_USAGE, OUT_OF_REACH = 1, 2, 3
+WRONG_USAGE, OUT_OF_REACH = 2, 3
 
 
 class ReleaseName(NamedTuple):
@@ -62,7 +62,8 @@ def run_upload(target: Target, plan: UploadPlan) -> int:
     if not found:
         looked = ", ".join(str(path) for path in plan.paths) or "an empty list of files"
         wanted = ", ".join(SCRIPTS)
-        click.echo(f"nothing to upload: no {wanted} file with a source map in {looked}", err=True)
+        what = f"no {wanted} file with a source map and no Hermes map"
+        click.echo(f"nothing to upload: {what} in {looked}", err=True)
         return UploadReport(0, as_json=True).close(None) if plan.as_json else FAILED
     api = UploadApi(HttpClient(), target)
     release_id = find_release(api, plan.release, makes=not plan.options.dry_run)
@@ -71,7 +72,6 @@ def run_upload(target: Target, plan: UploadPlan) -> int:
         packer = Packer(
             Path(folder),
             injects=plan.injects,
-            writes=not options.dry_run,
             by_content=plan.by_content,
         )
         with UploadReport(len(found), as_json=plan.as_json) as report:

@@ -51,19 +51,20 @@ def read_target(
         ordered = sorted(names, key=lambda name: name.startswith(_OURS)) if for_plugin else names
         return next((text for name in ordered if (text := environment.get(name, "").strip())), "")
 
+    def names(variables: tuple[str, ...], option: str | None = None) -> str:
+        ours, theirs = variables[:2]
+        known = [theirs, ours] if for_plugin else [option, ours, theirs]
+        return " or ".join(filter(None, known))
+
     found = {
-        "API key": (read(KEY), KEY),
-        "host": (host or read(HOST), ("--host", *HOST)),
-        "project": (project or read(PROJECT), ("--project", *PROJECT)),
+        f"API key: set {names(KEY)}": read(KEY),
+        f"host: set {names(HOST, '--host')}": host or read(HOST),
+        f"project: set {names(PROJECT, '--project')}": project or read(PROJECT),
     }
-    missing = [
-        f"no {what}: set {' or '.join(names[:2])}"
-        for what, (text, names) in found.items()
-        if not text
-    ]
+    missing = [f"no {what}" for what, text in found.items() if not text]
     if missing:
         raise click.UsageError("; ".join(missing))
-    key, host, project = (text for text, _ in found.values())
+    key, host, project = found.values()
     if not _KEY_TEXT.fullmatch(key):
         raise click.UsageError("the API key holds characters that no key has")
     return Target(_checked_host(host), project, key)

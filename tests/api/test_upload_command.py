@@ -85,6 +85,37 @@ def test_an_injected_bundle_arrives_and_its_frames_resolve(any_api: Api, upload:
     ]
 
 
+def test_a_hermes_map_arrives_and_its_frames_resolve(any_api: Api, upload: Upload) -> None:
+    folder = BUNDLES / "hermes-metro/out"
+    result = upload(any_api, str(folder), "--json")
+    assert result.exit_code == 0, result.output
+    chunk_id = chunk_id_of(result)
+    frames = [
+        frame
+        for crash in json.loads((folder / "crash.json").read_text("utf-8"))
+        for frame in crash["frames"]
+        if frame["expected"] and frame["expected"]["source"]
+    ]
+    raw = [
+        {
+            "platform": "hermes",
+            "function": frame["function"],
+            "filename": "app.hbc",
+            "colno": frame["offset"],
+            "chunk_id": chunk_id,
+        }
+        for frame in frames
+    ]
+    answers = [
+        (frame.contents["source"], frame.contents["line"])
+        for (frame,) in any_api.symbolicator.resolve(1, raw)
+    ]
+    assert answers == [(f["expected"]["source"], f["expected"]["line"]) for f in frames]
+    assert upload(any_api, str(folder)).stdout.endswith(
+        "0 uploaded, 1 present, 0 skipped, 0 failed\n"
+    )
+
+
 def raw_frame(frame: dict[str, Any], chunk_id: str, width: int) -> dict[str, Any]:
     """The frame as the injected bundle sends it: what was on its first line is further right."""
     column = frame["column"] + (width if frame["line"] == 1 else 0)
@@ -128,6 +159,24 @@ def test_other_content_needs_a_word_and_then_replaces(api: Api, upload: Upload) 
     assert (kept.exit_code, kept.stdout.count("present\n")) == (0, 2)
     forced = upload(api, ".", "--force")
     assert (forced.exit_code, forced.stdout.count("uploaded\n")) == (0, 1)
+
+
+def test_a_set_of_another_release_is_replaced_without_naming_one(api: Api, upload: Upload) -> None:
+    write_bundles(1)
+    upload(api, ".", "--release", "shop@1")
+    Path("000.js").write_text(f"changed();{Path('000.js').read_text()}")
+    for flag in ("--force", "--skip-on-conflict"):
+        refused = upload(api, ".", "--release", "shop@2", flag)
+        assert refused.exit_code == 1
+        assert "--force moves no set to another release: upload without one" in refused.stdout
+    assert upload(api, ".", "--force").stdout.startswith("000.js: uploaded")
+
+
+def test_a_run_that_deleted_its_maps_can_be_repeated(api: Api, upload: Upload) -> None:
+    copy_bundle(PLAIN)
+    for said in ("injected, uploaded", "present: its map is gone"):
+        result = upload(api, ".", "--inject", "--delete-after", "--release", "shop@1")
+        assert (result.exit_code, result.stdout.splitlines()[0]) == (0, f"app.js: {said}")
 
 
 def test_a_set_stays_with_its_release_and_an_equal_one_is_present(api: Api, upload: Upload) -> None:

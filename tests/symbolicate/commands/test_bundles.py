@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from symbolicate.commands.bundles import Bundle, Found, Unusable, find_bundles
+from symbolicate.commands.bundles import Bundle, Found, HermesMap, Unusable, find_bundles
 
 MAP = json.dumps({"version": 3, "sources": [], "names": [], "mappings": "", "file": "named.js"})
+HERMES = json.dumps({**json.loads(MAP), "x_hermes_function_offsets": {"0": [0]}, "chunk_id": "c"})
 Write = Callable[..., None]
 
 
@@ -174,6 +175,24 @@ def test_a_folder_that_cannot_be_read_is_wrong(
 
     monkeypatch.setattr(os, "scandir", refuse)
     assert found() == [Unusable(Path("dist/locked"), "Permission denied", is_wrong=True)]
+
+
+@pytest.mark.parametrize("path", ["dist", "dist/app.hbc.map"])
+def test_a_hermes_map_needs_no_script(write: Write, path: str) -> None:
+    write(**{"dist/app.hbc.map": HERMES, "dist/app.hbc": "bytecode", "dist/style.css.map": MAP})
+    assert found(path) == [HermesMap(Path("dist/app.hbc.map"))]
+
+
+@pytest.mark.parametrize(("path", "is_wrong"), [("dist", False), ("dist/app.hbc.map", True)])
+def test_a_hermes_map_without_an_id_is_no_set(write: Write, path: str, is_wrong: bool) -> None:
+    write(**{"dist/app.hbc.map": HERMES.replace("chunk_id", "other")})
+    why = "a Hermes map without a chunk id"
+    assert found(path) == [Unusable(Path("dist/app.hbc.map"), why, is_wrong)]
+
+
+def test_a_script_without_its_map_still_tells_its_id(write: Write) -> None:
+    write(**{"dist/a.js": "a()\n//# chunkId=one\n", "dist/b.js": f"//# chunkId=two\n{names('c')}"})
+    assert [item.chunk_id for item in found() if isinstance(item, Unusable)] == ["one", "two"]
 
 
 def test_a_map_may_be_named_although_another_script_beside_has_it_too(write: Write) -> None:

@@ -23,6 +23,7 @@ COMMENT = "//# sourceMappingURL=app.js.map\n"
 FIELDS: dict[str, Any] = {"version": 3, "sources": ["a.ts"], "names": [], "mappings": "AAAA,EAAC"}
 PLAIN = json.dumps(FIELDS).encode()
 ID = "0193a5c2-7f4e-7d20-9c31-5a7e00c0ffee"
+REGISTERS = f'e._posthogChunkIds=e._posthogChunkIds||{{}},e._posthogChunkIds[n]="{ID}";'
 OTHER = "11111111-2222-4333-8444-555555555555"
 
 
@@ -51,6 +52,9 @@ def snippet_of(script: str) -> str:
         pytest.param(
             "a\n//# debugId=d", {"chunk_id": 3, "debugId": None}, "d", id="no text in the map"
         ),
+        pytest.param(f"{REGISTERS}a", {"debugId": "m"}, ID, id="the one that it registers"),
+        pytest.param(f"{REGISTERS}a\n//# chunkId=c", {}, "c", id="the comment before that"),
+        pytest.param("x=g._posthogChunkIds;y[n]='p'", {}, None, id="who only reads the registry"),
         pytest.param("a", {}, None, id="none"),
         pytest.param(f"'//# chunkId={ID}'", {}, None, id="not at the start of a line"),
     ],
@@ -146,8 +150,33 @@ def test_injecting_twice_changes_nothing(bundle: str) -> None:
     assert inject(*once) is None
 
 
-def test_a_run_that_ended_between_the_two_files_is_taken_up() -> None:
-    once = inject(CODE, PLAIN)
+@pytest.mark.parametrize(
+    "bundle", ["js-esbuild/out/chunk-id/app.js", "js-rollup/out/chunk-id/app.mjs"]
+)
+def test_a_bundle_that_registers_an_id_has_one(bundle: str) -> None:
+    path = FIXTURES / bundle
+    script = path.read_text("utf-8")
+    assert inject(script, Path(f"{path}.map").read_bytes()) is None
+    assert carried_id(script, {}) == script.rpartition("debugId=")[2].strip()
+
+
+def test_a_snippet_of_ours_is_known_without_its_comment() -> None:
+    script, fields = injected(CODE)
+    bare = script.partition("\n//# chunkId=")[0]
+    assert inject(bare, PLAIN) is None
+    assert carried_id(bare, {}) == fields["chunk_id"]
+
+
+def test_equal_code_of_other_sources_can_be_told_apart() -> None:
+    other = json.dumps({**FIELDS, "sources": ["b.ts"]}).encode()
+    found = [inject(CODE, source_map, apart=True) for source_map in (PLAIN, other)]
+    ids = {json.loads(one.map)["chunk_id"] for one in found if one}
+    assert len(ids | {content_id(CODE)}) == 3
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_run_that_ended_between_the_two_files_is_taken_up(apart: bool) -> None:
+    once = inject(CODE, PLAIN, apart=apart)
     assert once is not None
     assert inject(CODE, once.map) == once
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from http.client import RemoteDisconnected
+from socket import gaierror
+from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING
+from urllib.error import URLError
 
 import pytest
 
@@ -12,6 +16,8 @@ if TYPE_CHECKING:
     from tests.symbolicate.commands.conftest import ScriptedServer
 
 NOW = 1_700_000_000
+UNTRUSTED = SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] (_ssl.c:1)")
+UNTRUSTED.verify_message = "self-signed"
 
 
 @pytest.fixture
@@ -59,9 +65,38 @@ def test_the_last_answer_is_given_when_the_attempts_are_used_up(
 def test_a_server_that_is_not_there_is_out_of_reach_at_last(
     client: HttpClient, waits: list[float]
 ) -> None:
-    with pytest.raises(OutOfReach, match=r"127\.0\.0\.1:1: .*refused"):
+    with pytest.raises(OutOfReach, match=r"^127\.0\.0\.1:1 is out of reach: connection refused$"):
         client.send("GET", "http://127.0.0.1:1/x", {})
     assert len(waits) == ATTEMPTS - 1
+
+
+def test_a_server_that_does_not_speak_https_is_said_to(
+    client: HttpClient, server: ScriptedServer
+) -> None:
+    url = server.address.replace("http:", "https:")
+    with pytest.raises(OutOfReach, match=r" is out of reach: it does not speak https$"):
+        client.send("GET", url, {})
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (TimeoutError("timed out"), "no answer in time"),
+        (gaierror(-2, "Name or service not known"), "its name is not known"),
+        (OSError(113, "No route to host"), "no route to host"),
+        (URLError(UNTRUSTED), "its certificate is not trusted: self-signed"),
+        (RemoteDisconnected("Remote end closed connection"), "remote end closed connection"),
+    ],
+)
+def test_what_went_wrong_is_said_in_words(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch, cause: Exception, said: str
+) -> None:
+    def fail(*_given: object) -> None:
+        raise cause
+
+    monkeypatch.setattr(client, "_send_once", fail)
+    with pytest.raises(OutOfReach, match=f"^x.test is out of reach: {said}"):
+        client.send("GET", "https://x.test/", {})
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "nonsense", "http://[x", "http://a b/"])

@@ -14,7 +14,7 @@ from symbolicate.commands import packing
 from symbolicate.commands.bundles import Bundle
 from symbolicate.commands.local_files import BadFile
 from symbolicate.commands.packing import NoChunkId, PackedSet, Packer
-from symbolicate.errors import ContainerError, FormatError
+from symbolicate.errors import ContainerError, FormatError, SourceMapError
 from symbolicate.formats.container import read_container
 
 WriteBundle = Callable[..., Path]
@@ -29,9 +29,12 @@ def pack(tmp_path: Path) -> Callable[..., PackedSet]:
     folder = tmp_path / "packed"
     folder.mkdir()
 
-    def run(script: Path, **given: bool) -> PackedSet:
-        options = {"injects": False, "writes": True, "by_content": True, **given}
-        return Packer(folder, **options).pack(Bundle(script, Path(f"{script}.map")))
+    def run(script: Path, *, writes: bool = True, **given: bool) -> PackedSet:
+        packer = Packer(folder, **{"injects": False, "by_content": True, **given})
+        packed = packer.pack(Bundle(script, Path(f"{script}.map")))
+        if packed.is_injected and writes:
+            packer.write(packed)
+        return packed
 
     return run
 
@@ -119,7 +122,19 @@ def test_an_injected_bundle_is_uploaded_as_it_is_written(
     assert pack(script, injects=True).wanted == packed.wanted
 
 
-def test_a_dry_run_writes_nothing_and_knows_the_id(pack: Pack, write_bundle: WriteBundle) -> None:
+@pytest.mark.parametrize("mappings", ["+/////DA+/////D+/////DA", "AAAA,+/////DAAA"])
+def test_a_map_that_could_not_be_read_once_it_is_moved_is_refused(
+    pack: Pack, write_bundle: WriteBundle, mappings: str
+) -> None:
+    script = write_bundle(chunk_id=None)
+    source_map = Path(f"{script}.map")
+    fields = json.loads(source_map.read_bytes())
+    source_map.write_text(json.dumps({**fields, "mappings": mappings}))
+    with pytest.raises(SourceMapError, match="too near to 2147483647 to be moved"):
+        pack(script, injects=True)
+
+
+def test_packing_writes_nothing_and_knows_the_id(pack: Pack, write_bundle: WriteBundle) -> None:
     script = write_bundle(chunk_id=None)
     before = script.read_bytes()
     planned = pack(script, injects=True, writes=False)

@@ -129,6 +129,27 @@ def test_the_plugins_own_configuration_wins_over_ours(
     assert "phx_ours" not in str(target.sent)
 
 
+def test_a_batch_is_of_fifty_at_most_as_help_says(
+    run: Run, target: ScriptedServer, many: Callable[[int], list[str]]
+) -> None:
+    many(60)
+    assert run("sourcemap", "upload", "-d", "dist", "--batch-size", "99").exit_code == 0
+    starts = [sent.json for sent in target.sent if sent.path.endswith("start_upload")]
+    assert [len(start["symbol_sets"]) for start in starts] == [50, 10]
+    assert "more than 50 count as 50" in " ".join(
+        run("sourcemap", "upload", "--help").stdout.split()
+    )
+
+
+def test_what_is_missing_is_named_as_the_command_takes_it(
+    run: Run, target: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POSTHOG_CLI_HOST")
+    result = run("release", "resolve", *NAMED)
+    assert result.exit_code == 2
+    assert "no host: set POSTHOG_CLI_HOST or SYMBOLICATE_HOST\n" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

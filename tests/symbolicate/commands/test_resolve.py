@@ -36,6 +36,12 @@ def test_a_position_is_resolved(run: Run, write_map: WriteMap) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, f"{INNER}\n", "")
 
 
+@pytest.mark.parametrize("file", ["app.js", "https://x.test/app.js", "app.0a1b2c.js", "C:\\x.js"])
+def test_a_position_may_be_pasted_with_its_file(run: Run, write_map: WriteMap, file: str) -> None:
+    result = run("resolve", "--map", write_map(), f"{file}:1:11")
+    assert (result.exit_code, result.stdout) == (0, f"{INNER}\n")
+
+
 @pytest.mark.parametrize("text", [STACK, GECKO, STACK.replace("\n", "\r\n")])
 def test_a_stack_on_stdin_is_resolved_in_place(run: Run, write_map: WriteMap, text: str) -> None:
     result = run("resolve", "--map", write_map(), text=text)
@@ -78,6 +84,18 @@ def test_a_map_is_taken_from_any_file_that_has_one(
         Path("app.js").write_text(f"a()\n//# sourceMappingURL={name}\n")
         name = "app.js"
     assert run("resolve", "--map", name, "1:11").stdout == f"{INNER}\n"
+
+
+def test_a_scripts_map_is_the_one_that_an_upload_would_send(run: Run, write_map: WriteMap) -> None:
+    script = Path("page.js")
+    script.write_text("a()\n//# sourceMappingURL=https://cdn.test/gone.map\n")
+    result = run("resolve", "--map", "page.js", "1:11")
+    said = "no map (its comment names https://cdn.test/gone.map, which is not there)"
+    assert (result.exit_code, result.stderr) == (2, f"Error: page.js: {said}\n")
+    Path(write_map(file=None)).rename("page.js.map")
+    text = "    at t (page.js:1:11)\n    at v (vendor.js:1:11)\n"
+    result = run("resolve", "--map", "page.js", text=text)
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (1, INNER)
 
 
 def test_context_lines_stand_around_the_place(run: Run, write_map: WriteMap) -> None:
@@ -219,6 +237,24 @@ def test_frames_of_the_engine_need_no_map(run: Run, write_map: WriteMap) -> None
     assert result.stdout.splitlines()[1:] == [*engine[1:3], engine[3]]
 
 
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ({"platform": "python", "lineno": 3}, "f (a.py:3)"),
+        ({"platform": "ruby", "lineno": 3, "colno": 7}, "f (a.py:3:7)"),
+        ({"platform": "node:javascript", "lineno": 3}, "f (a.py:3)"),
+        ({"platform": "python", "colno": 7}, "f (a.py)"),
+        ({"platform": "python", "lineno": True}, "f (a.py)"),
+    ],
+)
+def test_a_frame_that_needs_no_map_keeps_its_place(
+    run: Run, write_map: WriteMap, place: dict[str, Any], shown: str
+) -> None:
+    text = json.dumps([{"filename": "a.py", "function": "f", **place}])
+    result = run("resolve", "--map", write_map(), text=text)
+    assert result.stdout == f"    at {shown}\n"
+
+
 def test_what_cannot_be_resolved_is_said_on_stderr_and_exits_1(
     run: Run, write_map: WriteMap
 ) -> None:
@@ -274,11 +310,17 @@ def test_nothing_printed_is_obeyed_by_a_terminal_s20(run: Run, write_map: WriteM
     ("arguments", "said"),
     [
         pytest.param(["1:2"], "--map FILE", id="nothing to resolve by"),
-        pytest.param(["--symbols", "a", "1:2"], "cannot be read by this version", id="native"),
+        pytest.param(["--symbols", "a", "1:2"], "--symbols: native symbols", id="native"),
         pytest.param(["--symbols", "a", "--map", "b"], "not both", id="both"),
-        pytest.param(["--map", "app.js.map", "0x12"], "0x12 is an address", id="an address"),
+        pytest.param(["--map", "app.js.map", "0x12"], "0x12 is an address: native", id="address"),
         pytest.param(["--map", "gone.map", "1:2"], "gone.map: no such file", id="no map"),
         pytest.param(["--map", "app.js.map", "gone.txt"], "gone.txt: no such file", id="no stack"),
+        pytest.param(
+            ["--map", "app.js.map", "1:6:3"], "1:6:3: no such file, and not", id="3 numbers"
+        ),
+        pytest.param(["--map", "app.js.map", "1"], "1: no such file, and not LINE", id="a number"),
+        pytest.param(["--map", "app.js.map", f"1:{9**23}"], "at most 10 digits", id="a huge one"),
+        pytest.param(["--map", "app.js.map", ""], "'': no such file, and not LINE", id="nothing"),
         pytest.param(["--map", "text", "1:2"], "text: 4 bytes that begin with", id="a bad map"),
         pytest.param(["--map", "app.js.map", "text"], "text: neither a stack", id="no frames"),
         pytest.param(["--map", "app.js.map"], "standard input: neither", id="empty stdin"),

@@ -78,10 +78,25 @@ def test_sets_go_in_batches_of_fifty(run: Run, target: ScriptedServer, many: Man
         assert sizes == [50, 50, 20]
 
 
-def test_a_conflict_says_what_to_do_about_it(run: Run, target: ScriptedServer, many: Many) -> None:
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("content_hash_mismatch", "(--force replaces it, --skip-on-conflict keeps it)"),
+        ("release_id_mismatch", "(--force moves no set to another release: upload without one, or"),
+    ],
+)
+def test_a_conflict_says_what_to_do_about_it(
+    run: Run, target: ScriptedServer, many: Many, code: str, said: str
+) -> None:
     many(1)
-    target.refuse("bulk_start_upload", 400, "content_hash_mismatch")
-    assert "(--force replaces it, --skip-on-conflict keeps it)" in run("upload", "dist").stdout
+    target.refuse("bulk_start_upload", 400, code)
+    assert said in run("upload", "dist").stdout
+
+
+def test_help_names_the_variables_of_posthogs_program_too(run: Run) -> None:
+    shown = run("upload", "--help").stdout
+    for name in ("HOST", "PROJECT_ID", "API_KEY"):
+        assert f"POSTHOG_CLI_{name}" in shown
 
 
 @pytest.mark.parametrize(
@@ -124,7 +139,10 @@ def test_a_dry_run_asks_and_changes_nothing(
     script = write_bundle("dist/new.js", None)
     before = script.read_bytes()
     result = run("upload", "dist", "--inject", "--dry-run", "--delete-after", "--release", "a@1")
-    assert outcomes(result) == ["000.js: present", "new.js: would be uploaded"]
+    assert outcomes(result) == [
+        "000.js: present",
+        "new.js: would be injected, would be uploaded",
+    ]
     assert {path.split()[1] for path in target.paths()[1:]} == {"bulk_check_upload"}
     assert target.sent[0].method == "GET"
     assert script.read_bytes() == before
@@ -134,7 +152,7 @@ def test_a_dry_run_asks_and_changes_nothing(
 @pytest.mark.parametrize(
     ("code", "outcome"),
     [
-        ("pay('dist/000.js');a().b()", "skipped: the same as dist/000.js"),
+        ("pay('dist/000.js');a().b()", "skipped: same as dist/000.js"),
         ("other()", "failed: another file has this chunk id: dist/000.js"),
     ],
 )
@@ -150,7 +168,7 @@ def test_a_chunk_id_that_comes_twice_is_told(
     script = write_bundle("dist/copy/000.js", chunk_id.upper(), code)
     script.write_text(script.read_text().replace(chunk_id.upper(), chunk_id))
     result = run("upload", "dist")
-    assert outcomes(result) == [f"copy/000.js: {outcome}", "000.js: uploaded"]
+    assert outcomes(result) == ["000.js: uploaded", f"copy/000.js: {outcome}"]
     assert len(target.sets) == 1
 
 
@@ -160,7 +178,7 @@ def test_an_id_in_other_case_is_the_same_id(
     (chunk_id,) = many(1)
     write_bundle("dist/copy.js", chunk_id.upper())
     result = run("upload", "dist")
-    assert outcomes(result)[0] == "copy.js: failed: another file has this chunk id: dist/000.js"
+    assert outcomes(result)[1] == "copy.js: failed: another file has this chunk id: dist/000.js"
 
 
 def test_every_file_that_is_not_uploaded_says_why(
@@ -193,13 +211,15 @@ def test_nothing_found_is_a_failure_that_says_what_was_looked_for(
     (tmp_path / "empty").mkdir()
     result = run("upload", "empty", *arguments)
     assert (result.exit_code, target.sent) == (1, [])
-    assert "no .js, .mjs, .cjs file with a source map in empty" in result.stderr
+    assert "no .js, .mjs, .cjs file with a source map and no Hermes map in empty" in result.stderr
     assert not arguments or report(result)["files"] == []
 
 
-def test_only_skipped_files_are_a_failure(run: Run, target: ScriptedServer) -> None:
+def test_only_skipped_files_are_a_failure_that_is_said(run: Run, target: ScriptedServer) -> None:
     Path("a.js").write_text("a()")
-    assert run("upload", "a.js").exit_code == 1
+    result = run("upload", "a.js")
+    assert (result.exit_code, target.sent) == (1, [])
+    assert result.stderr == "nothing was uploaded: every file was skipped\n"
 
 
 def test_a_release_is_looked_up_then_made_and_every_set_bound_to_it(

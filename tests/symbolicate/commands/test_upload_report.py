@@ -56,6 +56,15 @@ def test_json_is_one_document_and_no_bar(capsys: Capture, monkeypatch: pytest.Mo
     }
 
 
+def test_what_was_written_is_told_before_what_was_sent(capsys: Capture) -> None:
+    file = FileOutcome(Path("a.js"), "uploaded", None, "id", "injected")
+    shown(file)
+    assert capsys.readouterr().out.splitlines()[0] == "a.js: injected, uploaded"
+    shown(file, as_json=True)
+    (wire,) = json.loads(capsys.readouterr().out)["files"]
+    assert wire["change"] == "injected"
+
+
 @pytest.mark.parametrize(
     ("statuses", "code"),
     [

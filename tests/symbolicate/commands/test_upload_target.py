@@ -58,6 +58,19 @@ def test_everything_missing_is_named_at_once() -> None:
         assert name in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("for_plugin", "said"),
+    [
+        (False, "no host: set --host or SYMBOLICATE_HOST or POSTHOG_CLI_HOST"),
+        (True, "no host: set POSTHOG_CLI_HOST or SYMBOLICATE_HOST"),
+    ],
+)
+def test_only_options_that_the_command_has_are_named(for_plugin: bool, said: str) -> None:
+    with pytest.raises(click.UsageError) as caught:
+        read_target({**OURS, "SYMBOLICATE_HOST": ""}, for_plugin=for_plugin)
+    assert caught.value.message == said
+
+
 @pytest.mark.parametrize("key", ["two words", "line\nend", "é"])
 def test_a_key_that_no_header_can_carry_is_refused_unseen(key: str) -> None:
     with pytest.raises(click.UsageError) as caught:
