@@ -1,10 +1,9 @@
-"""A source map opened from whatever file holds it, or names it."""
+"""A source map opened from whatever file holds it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from symbolicate.commands.local_files import BadFile, first_bytes, kind_of, native_name, read_file
 from symbolicate.errors import FormatError
@@ -22,7 +21,7 @@ class OpenedMap(NamedTuple):
 
 
 def open_map(path: Path) -> OpenedMap:
-    """Opens a map, a container, a compiled map, or the map that a script names.
+    """Opens a map, a container, a compiled map, or a script that holds its map.
 
     Raises `BadFile` with what was seen.
     """
@@ -51,9 +50,9 @@ def _map_in(path: Path, data: bytes) -> SourceMap:
     if kind == "container":
         return _contained(path, data)
     if kind == "script":
-        return _named_by(path, data)
+        return _within(path, data)
     seen = native_name(data) or ("a ZIP file" if kind == "zip" else first_bytes(data))
-    wanted = "a source map, a container, a compiled map or a script that names its map"
+    wanted = "a source map, a container, a compiled map or a script that has one"
     raise BadFile(path, f"{seen}, not {wanted}")
 
 
@@ -66,18 +65,8 @@ def _contained(path: Path, data: bytes) -> SourceMap:
     raise BadFile(path, f"a container of {container.type.name}, which holds no source map")
 
 
-def _named_by(path: Path, script: bytes) -> SourceMap:
-    address = source_mapping_url(script.decode("utf-8", "replace"))
-    if address is None:
-        raise BadFile(path, "a script that does not name its map")
-    if address.startswith(DATA_URL):
-        return SourceMap.from_json(data_url_content(address))
-    return SourceMap.from_json(read_file(_beside(path, address)))
-
-
-def _beside(path: Path, address: str) -> Path:
-    """The local file that a script's comment names; raises `BadFile` for a remote one."""
-    if "://" in address or address.startswith("//"):
-        raise BadFile(path, f"its map is not a local file: {address[:300]}")
-    name = unquote(address.partition("?")[0].partition("#")[0])
-    return path.parent / (base_name(name) if name.startswith("/") else name)
+def _within(path: Path, script: bytes) -> SourceMap:
+    address = source_mapping_url(script.decode("utf-8", "replace")) or ""
+    if not address.startswith(DATA_URL):
+        raise BadFile(path, "a script that does not hold its map")
+    return SourceMap.from_json(data_url_content(address))
