@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from symbolicate.metrics import declarations
@@ -14,6 +19,8 @@ class PrometheusMetrics:
     """Keeps every declared counter in a registry of its own; an undeclared one raises KeyError."""
 
     def __init__(self) -> None:
+        # When each was first counted is no metric that anybody declared.
+        disable_created_metrics()
         self._registry = CollectorRegistry()
         self._bound: dict[tuple[object, ...], Counter] = {}
         self._counters = {

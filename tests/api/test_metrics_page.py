@@ -24,6 +24,8 @@ def test_counters_add_up_by_their_labels() -> None:
     assert 'symbolicate_events_total{outcome="ok"} 3.0' in page
     assert 'symbolicate_events_total{outcome="retry"} 5.0' in page
     assert "symbolicate_reconciled_frames_total 7.0" in page
+    shown = {line.partition(" ")[0].partition("{")[0] for line in page.splitlines()}
+    assert shown - {"#"} <= declarations().keys()
 
 
 @pytest.mark.parametrize(
