@@ -20,7 +20,7 @@ class PrometheusMetrics:
 
     def __init__(self) -> None:
         # When each was first counted is no metric that anybody declared.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._bound: dict[tuple[object, ...], Counter] = {}
         self._counters = {
