@@ -1,7 +1,7 @@
 """The promise: workers killed over and over and a store that fails lose, double and spoil nothing.
 
 Real servers: PostgreSQL, NATS and an S3 endpoint that fails 30 % of requests. Each worker is
-killed 5 to 500 ms after it said `ready`. `make chaos` runs the whole of it and prints the figures.
+killed 5 to 500 ms after it said `ready`. `make chaos` runs it whole and prints the figures.
 """
 
 from __future__ import annotations
@@ -337,8 +337,7 @@ def test_nothing_is_lost_doubled_or_wrong(
     with capsys.disabled():
         sys.stdout.write(f"\n{report}, {time.monotonic() - began:.0f} s\n")
     assert (report.lost, report.doubled, report.wrong) == (0, 0, 0), report.notes
-    assert report.kills == scale.kills
-    assert report.store_errors > 0
+    assert (report.kills, report.store_errors > 0) == (scale.kills, True)
 
 
 @pytest.mark.slow
