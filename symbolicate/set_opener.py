@@ -18,6 +18,7 @@ from symbolicate.compiled_sets import COMPILERS, CompiledSets, Symbols
 from symbolicate.database import compiled_sets, symbol_sets
 from symbolicate.database.engine import Database
 from symbolicate.errors import ContainerError, DatabaseUnavailable, FormatError
+from symbolicate.isolation.limits import ChildLimits
 from symbolicate.leases import Lease, Leases
 from symbolicate.outcome import Failure
 from symbolicate.release import SymbolSet
@@ -49,6 +50,7 @@ class SetOpener:
         leases: Leases,
         *,
         clock: Clock,
+        limits: ChildLimits | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -56,6 +58,7 @@ class SetOpener:
         self._compiled = compiled
         self._leases = leases
         self._clock = clock
+        self._limits = limits or ChildLimits()
         self._monotonic = monotonic
         self._sleep = sleep
 
@@ -106,7 +109,9 @@ class SetOpener:
             compiler = COMPILERS[kind]
             words = compiler.container if isinstance(error, ContainerError) else compiler.content
             failure = Failure(error.code, f"{words}{error}"[:300])
-            self._note(state, lease, failure, compiler.version)
+            limited = failure.code == compiled_sets.LIMIT_EXCEEDED
+            under = f" {self._limits.written}" if limited else ""
+            self._note(state, lease, failure, compiler.version + under)
             return failure
         if shared:
             self._note(state, lease, None, "")

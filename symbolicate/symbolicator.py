@@ -85,19 +85,17 @@ class Symbolicator:
             self.settings.objects_url, secret_key=_secret_key(self.settings), clock=clock
         )
         upgrade(self._database)
-        self._compilers = CompilerPool(
-            self.settings.compilers,
-            ChildLimits(
-                seconds=self.settings.compile_seconds,
-                memory_bytes=self.settings.compile_memory_bytes,
-            ),
+        limits = ChildLimits(
+            seconds=self.settings.compile_seconds,
+            memory_bytes=self.settings.compile_memory_bytes,
         )
+        self._compilers = CompilerPool(self.settings.compilers, limits)
         disk = DiskCache(Path(self.settings.cache_dir), self.settings.disk_cache_bytes)
         self._leases = Leases(self._database, clock)
         compiled = CompiledSets(self._objects, disk, self._compilers)
         catalog = Catalog(
             self._database,
-            SetOpener(self._database, compiled, self._leases, clock=clock),
+            SetOpener(self._database, compiled, self._leases, clock=clock, limits=limits),
             clock=clock,
             metrics=metrics,
             symbol_cache_bytes=self.settings.symbol_cache_bytes,
@@ -132,7 +130,7 @@ class Symbolicator:
         )
         jobs = [
             Job("reconcile", self.reconciler.run),
-            Job("compile ahead", CompileAhead(self._database, catalog).run),
+            Job("compile ahead", CompileAhead(self._database, catalog, limits).run),
             Job("recommendations", self.recommendations.refresh_stale, RECOMMENDATIONS_EVERY),
             Job("statistics", lambda _stop: self._database.learn_statistics(), STATISTICS_EVERY),
             Job("retention", lambda stop: self.retention.run(stop=stop), RETENTION_EVERY),

@@ -127,7 +127,7 @@ def _state(row: Sequence[Any]) -> SymbolSet:
         pending=upload_key is not None,
         compiled=compiled_at is not None,
         failure=None if code is None else Failure(code, sentence),
-        failed_as=failed_as,
+        failed_as=None if failed_as is None else failed_as.partition(" ")[0],
         last_used=last_used,
         release=releases.from_row(bound) if bound[0] is not None else None,
     )

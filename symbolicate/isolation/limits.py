@@ -25,6 +25,11 @@ class ChildLimits:
         _lower(resource.RLIMIT_CORE, 0)
         _lower(resource.RLIMIT_AS, self.memory_bytes)
 
+    @property
+    def written(self) -> str:
+        """The limits that settings raise, as text: seconds and bytes."""
+        return f"{self.seconds:g} {self.memory_bytes}"
+
     def to_json(self) -> dict[str, Any]:
         """Gives the fields by name, to hand them to the child."""
         return {name: getattr(self, name) for name in self.__slots__}

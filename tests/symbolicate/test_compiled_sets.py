@@ -10,6 +10,7 @@ import pytest
 from symbolicate import Unavailable
 from symbolicate.compiled_sets import COMPILERS, CompiledSets
 from symbolicate.errors import CorruptObject, ObjectMissing, ObjectStoreUnavailable, SourceMapError
+from symbolicate.isolation.limits import ChildLimits
 from symbolicate.release import SymbolSet, SymbolSetRef
 from symbolicate.services.compile_ahead import CompileAhead
 
@@ -179,7 +180,7 @@ def test_sets_are_compiled_ahead_and_noted(wired: Any) -> None:
         ref: state.last_used for ref, state in wired.catalog.states(TEAM, ["one", "two"]).items()
     }
     wired.clock.turn(13 * 3600)
-    ahead = CompileAhead(wired.database, wired.catalog)
+    ahead = CompileAhead(wired.database, wired.catalog, ChildLimits())
     assert ahead.run() == 2
     assert ahead.run() == 0
     states = wired.new_catalog().states(TEAM, ["one", "two"])
@@ -191,7 +192,7 @@ def test_sets_are_compiled_ahead_and_noted(wired: Any) -> None:
 def test_a_set_that_cannot_be_compiled_is_noted_and_not_tried_again(wired: Any, make: Any) -> None:
     wired.add_bytes("bad", make.container(b"not JSON"))
     wired.add("good")
-    ahead = CompileAhead(wired.database, wired.catalog)
+    ahead = CompileAhead(wired.database, wired.catalog, ChildLimits())
     assert ahead.run() == 2
     assert ahead.run() == 0
     state = wired.new_catalog().states(TEAM, ["bad"])["bad"]
@@ -202,7 +203,7 @@ def test_a_set_that_cannot_be_compiled_is_noted_and_not_tried_again(wired: Any, 
 def test_a_store_that_is_away_ends_compiling_ahead_and_notes_nothing(wired: Any) -> None:
     wired.add("chunk")
     wired.objects.away = True
-    ahead = CompileAhead(wired.database, wired.catalog)
+    ahead = CompileAhead(wired.database, wired.catalog, ChildLimits())
     assert ahead.run() == 0
     wired.objects.away = False
     assert ahead.run() == 1
@@ -210,7 +211,7 @@ def test_a_store_that_is_away_ends_compiling_ahead_and_notes_nothing(wired: Any)
 
 def test_compiling_ahead_ends_when_told(wired: Any) -> None:
     wired.add("chunk")
-    ahead = CompileAhead(wired.database, wired.catalog)
+    ahead = CompileAhead(wired.database, wired.catalog, ChildLimits())
     assert ahead.run(lambda: True) == 0
 
 

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import update
 
+from symbolicate import Symbolicator
 from symbolicate.database.tables import stack_frame
+from symbolicate.errors import FormatError
+from symbolicate.isolation.limits import ChildLimits
+from symbolicate.services.compile_ahead import CompileAhead
 from symbolicate.services.reconcile import Progress, Reconciler
 
 if TYPE_CHECKING:
@@ -53,6 +57,31 @@ def test_a_replacement_answers_resolved_frames_again(
     assert reconciler.run() == Progress(0, 2)
     assert bench.stored()[mapped] == ("src/new.ts", bench.clock())
     assert bench.stored()[unmapped] == ("symbol_not_found", bench.clock())
+
+
+def test_greater_limits_answer_once_more_what_smaller_ones_refused(
+    any_bench: Bench, make_web: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = any_bench
+
+    def too_long(*_: Any) -> Any:
+        raise FormatError("compile_seconds of 121 exceeds the limit of 120", "limit_exceeded")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.symbolicator._compilers, "run", too_long)
+        bench.upload("chunk", "cart")
+        limited, other = bench.store([make_web("chunk"), make_web("other")])
+        assert bench.stored()[limited][0] == "limit_exceeded"
+        bench.clock.forward(5)
+        assert bench.symbolicator.reconciler.run() == Progress(1, 0)
+    with Symbolicator(settings=bench.symbolicator.settings, clock=bench.clock) as restarted:
+        asked = bench.database, restarted.reconciler._catalog
+        for limits, tried in ((ChildLimits(), 0), (ChildLimits(seconds=600), 1)):
+            assert CompileAhead(*asked, limits).run() == tried
+        assert restarted.reconciler.run().frames == 1
+        assert bench.stored()[limited] == ("src/cart.ts", bench.clock())
+        assert bench.stored()[other][0] == "no_symbol_set"
+        assert CompileAhead(*asked, ChildLimits(seconds=900)).run() == 0
 
 
 def test_only_rows_of_the_ref_and_team_are_written(
