@@ -33,7 +33,6 @@ def add_docs_page(app: FastAPI) -> None:
     for path, (name, media_type) in _FILES.items():
         _add_file(app, path, (ASSETS / name).read_bytes(), media_type)
     app.add_api_route(f"{PATH}/", _without_slash, methods=["GET"], include_in_schema=False)
-    app.add_api_route("/", _from_root, methods=["GET"], include_in_schema=False)
 
 
 def _add_file(app: FastAPI, path: str, content: bytes, media_type: str) -> None:
@@ -46,8 +45,3 @@ def _add_file(app: FastAPI, path: str, content: bytes, media_type: str) -> None:
 async def _without_slash() -> Response:
     """Leads to the page, whose relative addresses count on having no slash at the end."""
     return RedirectResponse("../docs", 308, NOSNIFF)
-
-
-async def _from_root() -> Response:
-    """Leads whoever opens the server's address to the page."""
-    return RedirectResponse("docs", 307, NOSNIFF)

@@ -44,7 +44,8 @@ def ready(row: Row, team: int = 1) -> dict[str, dict[str, Any]]:
         return all(one["status"] == "ready" for one in polled(row, team).values())
 
     row.until(is_ready, "a recommendation is still being computed")
-    return polled(row, team)
+    # In every spelling, however few questions it took.
+    return [polled(row, team) for _ in range(4)][-1]
 
 
 def listed(row: Row, team: int = 1) -> dict[str, dict[str, Any]]:
