@@ -8,9 +8,12 @@ from typing import Any
 
 import msgspec
 
+from symbolicate.json_text import prepared
+
 _HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,16})")
 
 
+@prepared
 class DebugImage(msgspec.Struct, frozen=True):
     """One item of `$debug_images`; `image_addr` is the load address as hex text."""
 
@@ -23,6 +26,7 @@ class DebugImage(msgspec.Struct, frozen=True):
     arch: str | None = None
 
 
+@prepared
 class Address(msgspec.Struct, frozen=True):
     """A place inside an image: its debug id in lower case, and pc − load address."""
 

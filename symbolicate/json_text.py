@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
@@ -17,8 +17,20 @@ PRUNED_BYTES = 4 * 1024 * 1024
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{\]}]', re.DOTALL)
 
 
+K = TypeVar("K", bound=type[msgspec.Struct])
+
+
 class NotJson(ValueError):
     """Bytes that are not JSON, or nested too deep for a parser."""
+
+
+def prepared(kind: K) -> K:
+    """Lets msgspec learn a struct where it is defined, and not at its first use.
+
+    Threads that use one for the first time together crash the process (msgspec 0.22).
+    """
+    msgspec.json.Decoder(kind)
+    return kind
 
 
 def decode(data: bytes) -> Any:

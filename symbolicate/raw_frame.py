@@ -9,6 +9,7 @@ import msgspec
 
 from symbolicate import identity
 from symbolicate.images import Address, DebugImage, match
+from symbolicate.json_text import prepared
 
 U32 = Annotated[int, msgspec.Meta(ge=0, le=4_294_967_295)]
 Fields = tuple[str | int | bool | list[str] | None, ...]
@@ -246,7 +247,10 @@ _KINDS: tuple[type[RawFrame], ...] = (
     AppleFrame,
     NativeFrame,
 )
-PLATFORMS = {kind.platform: kind for kind in _KINDS} | {"javascript": WebFrame, "rust": NativeFrame}
+PLATFORMS = {kind.platform: prepared(kind) for kind in _KINDS} | {
+    "javascript": WebFrame,
+    "rust": NativeFrame,
+}
 
 
 class Submission(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from symbolicate.identity import exception_id
+from symbolicate.json_text import prepared
 from symbolicate.outcome import Outcome
 from symbolicate.text import TooDeep, check_depth, clean, sanitise
 
@@ -54,6 +55,7 @@ class Stacktrace(msgspec.Struct, frozen=True):
     frames: list[Any] = []
 
 
+@prepared
 class ExceptionShape(msgspec.Struct, frozen=True):
     """What one item of `$exception_list` must look like; unknown keys are kept as they are."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 PATH = "/spike_events"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 A, B = uuid.UUID(int=0xA), uuid.UUID(int=0xB)
+
+
+@pytest.fixture
+def any_api(any_stores: dict[str, str], open_api: Callable[..., Api]) -> Api:
+    """Serves each pair of stores; spikes are kept for ever."""
+    return open_api(retention_days=0, **any_stores)
 
 
 def store(api: Api, *numbers: int, team_id: int = 1) -> None:

@@ -41,7 +41,9 @@ class Queues:
 
     def publish(self, *bodies: bytes) -> None:
         async def all_of_them(streams: JetStreamContext) -> None:
-            await asyncio.gather(*(streams.publish(RAW, body) for body in bodies))
+            for at in range(0, len(bodies), 200):
+                some = bodies[at : at + 200]
+                await asyncio.gather(*(streams.publish(RAW, body) for body in some))
 
         self._with(all_of_them)
 

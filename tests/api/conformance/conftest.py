@@ -201,7 +201,7 @@ class Row:
 def row(any_stores: dict[str, str], open_api: OpenApi) -> Iterator[Row]:
     """Serves each pair of stores, the jobs beside; fails a row that left out a spelling."""
     clock = ShiftedClock()
-    made = Row(open_api(jobs=True, clock=clock, **any_stores), clock)
+    made = Row(open_api(jobs=True, clock=clock, retention_days=0, **any_stores), clock)
     yield made
     assert made.used == set(SPELLINGS), "the row does not ask in all four spellings"
 
