@@ -9,10 +9,10 @@ from typing import Any
 from symbolicate.json_text import NotJson, decode_events, encode
 from symbolicate.outcome import Outcome
 from symbolicate.services.brokers import HEADER_BYTES, is_message_id
+from symbolicate.services.teams import is_team_id
 
 KEPT_BYTES = 256 * 1024
 """How much of a message that is too long for a letter is kept in it."""
-MAX_TEAM_ID = 2_147_483_647
 
 
 class Unusable(Exception):
@@ -39,7 +39,7 @@ def read_event(data: bytes) -> Event:
     uuid, team_id = body.get("uuid"), body.get("team_id")
     if not isinstance(uuid, str) or not is_message_id(uuid):
         raise Unusable("no_usable_uuid")
-    if type(team_id) is not int or not 0 < team_id <= MAX_TEAM_ID:
+    if not is_team_id(team_id):
         raise Unusable("no_usable_team_id")
     return Event(uuid, team_id, body)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from threading import Lock
+from typing import TypeGuard
 
 from symbolicate.clock import Clock
 from symbolicate.database import teams
@@ -88,6 +89,11 @@ class Teams:
         return known
 
 
+def is_team_id(value: object) -> TypeGuard[int]:
+    """Tells whether a value may be the id of a team: a positive 32-bit integer."""
+    return type(value) is int and 0 < value <= MAX_TEAM_ID
+
+
 def _new(team_id: int, name: str | None) -> Team:
     return Team(team_id, name or _default_name(team_id), "phc_" + secrets.token_urlsafe(32))
 
@@ -97,7 +103,7 @@ def _default_name(team_id: int) -> str:
 
 
 def _check(team_id: int) -> int:
-    if type(team_id) is not int or not 0 < team_id <= MAX_TEAM_ID:
+    if not is_team_id(team_id):
         detail = f"A team id is 1 to {MAX_TEAM_ID}, got {team_id!r:.40}"
         raise Refused("invalid_input", detail, "team_id")
     return team_id
