@@ -69,7 +69,6 @@ def create_app(symbolicator: Symbolicator, metrics: PrometheusMetrics | None = N
         if broker_url := symbolicator.settings.broker_url:
             wiring.publisher = await Publisher.open(broker_url, metrics)
         yield
-        readiness.close()
         wiring.close()
         if wiring.publisher is not None:
             await wiring.publisher.close()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future, ThreadPoolExecutor
 
 from fastapi import FastAPI, Response
 
+from symbolicate.asking import Asking
 from symbolicate.errors import BrokerUnavailable, Unavailable
 from symbolicate.json_text import encode
 from symbolicate.prometheus import CONTENT_TYPE, PrometheusMetrics
@@ -19,22 +19,16 @@ PATIENCE_SECONDS = 3.0
 
 
 class Readiness:
-    """Asks what the server stands on whether it serves, one question at a time.
-
-    It has a thread of its own, so that it answers while every other one waits.
-    """
+    """Asks what the server stands on whether it serves, and answers while everything waits."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
-        self._thread = ThreadPoolExecutor(1, "symbolicate-ready")
-        self._asking: Future[str | None] | None = None
+        self._asking = Asking(self._ask)
 
     async def trouble(self) -> str | None:
         """Names the dependency that is out of reach, or gives None."""
-        if self._asking is None or self._asking.done():
-            self._asking = self._thread.submit(self._ask)
         try:
-            answer = asyncio.shield(asyncio.wrap_future(self._asking))
+            answer = asyncio.shield(asyncio.wrap_future(self._asking.begin()))
             trouble = await asyncio.wait_for(answer, PATIENCE_SECONDS)
             if trouble is None and self._wiring.publisher is not None:
                 await asyncio.wait_for(self._wiring.publisher.check(), PATIENCE_SECONDS)
@@ -43,10 +37,6 @@ class Readiness:
         except BrokerUnavailable as error:
             return error.dependency
         return trouble
-
-    def close(self) -> None:
-        """Asks no more."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _ask(self) -> str | None:
         try:

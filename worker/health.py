@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from symbolicate.asking import Asking, Question
 from symbolicate.prometheus import CONTENT_TYPE, PrometheusMetrics
 
 PATIENCE_SECONDS = 3.0
@@ -23,16 +22,14 @@ class Health:
     is that dependencies are.
     """
 
-    def __init__(
-        self, port: int, trouble: Callable[[], str | None], metrics: PrometheusMetrics
-    ) -> None:
-        asking = _Asking(trouble)
+    def __init__(self, port: int, trouble: Question, metrics: PrometheusMetrics) -> None:
+        asking = Asking(trouble)
 
         class Handler(BaseHTTPRequestHandler):
             timeout = IDLE_SECONDS
 
             def do_GET(self) -> None:
-                status, kind, body = _answer(self.path.partition("?")[0], asking.answer, metrics)
+                status, kind, body = _answer(self.path.partition("?")[0], asking, metrics)
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
@@ -61,46 +58,23 @@ class Health:
         self._thread.join()
 
 
-class _Asking:
-    """Asks one question at a time, and waits for its answer only so long."""
-
-    def __init__(self, question: Callable[[], str | None]) -> None:
-        self._question = question
-        self._lock = threading.Lock()
-        self._asked: Future[str | None] = Future()
-        self._asked.set_result(None)
-
-    def answer(self) -> str | None:
-        """Gives the answer of the question that is being asked, or says that there is none."""
-        with self._lock:
-            if self._asked.done():
-                self._asked = Future()
-                threading.Thread(target=self._ask, args=(self._asked,), daemon=True).start()
-            asked = self._asked
-        try:
-            return asked.result(PATIENCE_SECONDS)
-        except TimeoutError:
-            return "dependencies"
-
-    def _ask(self, asked: Future[str | None]) -> None:
-        try:
-            asked.set_result(self._question())
-        except Exception as error:
-            asked.set_exception(error)
-
-
-def _answer(
-    path: str, trouble: Callable[[], str | None], metrics: PrometheusMetrics
-) -> tuple[int, str, bytes]:
+def _answer(path: str, asking: Asking, metrics: PrometheusMetrics) -> tuple[int, str, bytes]:
     kind = "application/json"
     if path == "/health/live":
         return 200, kind, b'{"status":"ok"}'
     if path == "/metrics":
         return 200, CONTENT_TYPE, metrics.page()
     if path == "/health/ready":
-        out_of_reach = trouble()
+        out_of_reach = _out_of_reach(asking)
         if out_of_reach is None:
             return 200, kind, b'{"status":"ok"}'
         body = {"status": "unavailable", "out_of_reach": out_of_reach}
         return 503, kind, json.dumps(body).encode()
     return 404, kind, b'{"status":"not found"}'
+
+
+def _out_of_reach(asking: Asking) -> str | None:
+    try:
+        return asking.begin().result(PATIENCE_SECONDS)
+    except TimeoutError:
+        return "dependencies"
