@@ -13,8 +13,11 @@ import uvicorn
 
 from symbolicate import garbage
 from symbolicate.config import Settings, from_env
-from symbolicate.logs import LEVELS, configure_logs
+from symbolicate.logs import configure_logs
 from symbolicate.programs import (
+    DATABASE,
+    LOG_LEVEL,
+    OBJECTS,
     WRONG_USAGE,
     check_log_level,
     end_by_force_after,
@@ -39,12 +42,8 @@ PROGRAM = "serve"
     help="Folder of the secret key and compiled files, and of records and objects unless a URL, "
     "given or in SYMBOLICATE_DATABASE_URL or _OBJECTS_URL, puts them elsewhere.",
 )
-@click.option(
-    "--database",
-    metavar="URL",
-    help="sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME.",
-)
-@click.option("--objects", metavar="URL", help="file:///DIR or s3://BUCKET/PREFIX?endpoint_url=…")
+@DATABASE
+@OBJECTS
 @click.option(
     "--broker",
     metavar="URL",
@@ -61,7 +60,7 @@ PROGRAM = "serve"
     show_default=True,
     help="Port; 0 takes a free one.",
 )
-@click.option("--log-level", type=click.Choice(LEVELS), help="How much to log.")
+@LOG_LEVEL
 def serve(
     data_dir: str | None,
     database: str | None,

@@ -18,6 +18,16 @@ from symbolicate.symbolicator import Symbolicator
 
 WRONG_USAGE, OUT_OF_REACH = 2, 3
 
+DATABASE = click.option(
+    "--database",
+    metavar="URL",
+    help="sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME.",
+)
+OBJECTS = click.option(
+    "--objects", metavar="URL", help="file:///DIR or s3://BUCKET/PREFIX?endpoint_url=…"
+)
+LOG_LEVEL = click.option("--log-level", type=click.Choice(LEVELS), help="How much to log.")
+
 
 def stop(program: str, code: int, sentence: str) -> NoReturn:
     """Ends a program with an exit code and one line on stderr."""

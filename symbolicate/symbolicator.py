@@ -77,8 +77,10 @@ class Symbolicator:
         metrics: Metrics | None = None,
         notify: Notify | None = None,
     ) -> None:
-        given = settings or from_env(database_url=database, objects_url=objects)
-        self.settings = completed(given)
+        if settings is None:
+            self.settings = from_env(database_url=database, objects_url=objects)
+        else:
+            self.settings = completed(settings)
         metrics = metrics or NullMetrics()
         self._database = Database(self.settings.database_url)
         self._objects = open_store(

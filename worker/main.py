@@ -14,8 +14,11 @@ import click
 from symbolicate import garbage
 from symbolicate.config import Settings, from_env
 from symbolicate.errors import Unavailable
-from symbolicate.logs import LEVELS, configure_logs
+from symbolicate.logs import configure_logs
 from symbolicate.programs import (
+    DATABASE,
+    LOG_LEVEL,
+    OBJECTS,
     OUT_OF_REACH,
     WRONG_USAGE,
     check_log_level,
@@ -46,12 +49,8 @@ PROGRAM = "worker"
     help="Folder of compiled files, and of records and objects unless a URL, "
     "given or in SYMBOLICATE_DATABASE_URL or _OBJECTS_URL, puts them elsewhere.",
 )
-@click.option(
-    "--database",
-    metavar="URL",
-    help="sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME.",
-)
-@click.option("--objects", metavar="URL", help="file:///DIR or s3://BUCKET/PREFIX?endpoint_url=…")
+@DATABASE
+@OBJECTS
 @click.option("--broker", metavar="URL", help="nats://HOST:PORT, with JetStream.")
 @click.option(
     "--concurrency",
@@ -67,7 +66,7 @@ PROGRAM = "worker"
     type=click.IntRange(0, 65535),
     help="Serve health and metrics on this port; 0 takes a free one.  [default: none]",
 )
-@click.option("--log-level", type=click.Choice(LEVELS), help="How much to log.")
+@LOG_LEVEL
 def worker(
     data_dir: str | None,
     database: str | None,

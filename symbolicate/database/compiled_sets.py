@@ -13,7 +13,7 @@ from symbolicate.database.tables import stack_frame, symbol_set
 from symbolicate.outcome import Failure
 
 LIMIT_EXCEEDED = "limit_exceeded"
-_NO_FAILURE = {
+NO_FAILURE = {
     "failure_code": None,
     "failure_sentence": None,
     "failed_at": None,
@@ -39,7 +39,7 @@ def mark_compiled(
         set_id,
         data_hash,
         compiled_at=now,
-        **_NO_FAILURE,
+        **NO_FAILURE,
     )
 
 
@@ -97,7 +97,7 @@ def forget_outgrown(connection: Connection, seconds: float, memory_bytes: int) -
     ]
     for row in outgrown:
         connection.execute(
-            update(symbol_set).where(c.id == row.id).values(**_NO_FAILURE, reconciled_as=None)
+            update(symbol_set).where(c.id == row.id).values(**NO_FAILURE, reconciled_as=None)
         )
         connection.execute(
             update(stack_frame)

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
+from symbolicate.database.compiled_sets import NO_FAILURE
 from symbolicate.database.dialect import chunks, held, insert_ignoring
 from symbolicate.database.tables import symbol_set
 
@@ -137,10 +138,7 @@ def replace(connection: Connection, set_id: uuid.UUID, new: Replacement, now: da
         **_NO_UPLOAD,
         finished_at=now,
         compiled_at=None,
-        failure_code=None,
-        failure_sentence=None,
-        failed_at=None,
-        failed_as=None,
+        **NO_FAILURE,
         reconciled_as=None,
     )
 
